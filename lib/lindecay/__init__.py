@@ -1,0 +1,3 @@
+"""lindecay: linear-decay spiking neurons, from events to joules in an SRAM array."""
+
+__version__ = "0.1.0"

@@ -48,7 +48,9 @@ class Result(BaseModel):
             return ", ".join(words)
         if fmt is None and self.digits is not None:
             fmt = f",.{self.digits}f"
-        return format(self.value, fmt or ("," if isinstance(self.value, int) else ".4g"))
+        return format(
+            self.value, fmt or ("," if isinstance(self.value, int) else ".4g")
+        )
 
 
 @cache
@@ -56,7 +58,9 @@ def commit() -> str:
     """The commit of the checkout, with -dirty when it was edited."""
     try:
         ask = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-        done = subprocess.run(ask, cwd=root(), capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ask, cwd=root(), capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError, Fault):
         return "unknown"
     return done.stdout.strip()
@@ -122,6 +126,8 @@ def load(scope: str) -> dict[str, Result]:
     for path in sorted(set_dir(scope).glob("*.json")):
         for id, result in read(path).items():
             if id in found:
-                raise Fault("published twice", found=id, where=f"{path.name} of {scope}")
+                raise Fault(
+                    "published twice", found=id, where=f"{path.name} of {scope}"
+                )
             found[id] = result
     return found

@@ -50,8 +50,8 @@ PROFILES = {
         steps=31,
         batch=50,
         weight_bits=3,
-        membrane_bits=11,
-        fraction_bits=3,
+        membrane_bits=10,
+        fraction_bits=2,
         stand_in=(1000, 100),
         prove_clips=100,
     ),
@@ -64,8 +64,8 @@ PROFILES = {
         steps=31,
         batch=50,
         weight_bits=3,
-        membrane_bits=11,
-        fraction_bits=3,
+        membrane_bits=10,
+        fraction_bits=2,
         stand_in=(4000, 1000),
         prove_clips=10_000,
     ),
@@ -90,7 +90,9 @@ def profile(name: str) -> Profile:
 
 def data_dir() -> Path:
     """Recordings in tonic's layouts: LINDECAY_DATA or the user's data folder."""
-    return Path(os.environ.get("LINDECAY_DATA") or platformdirs.user_data_path("lindecay"))
+    return Path(
+        os.environ.get("LINDECAY_DATA") or platformdirs.user_data_path("lindecay")
+    )
 
 
 def store_dir() -> Path:

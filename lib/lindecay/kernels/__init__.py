@@ -1,0 +1,12 @@
+"""The time loop of spiking neurons, forward and backward, for whole sequences.
+
+    D = decay(V); U = clamp(D + I); S = [U > θ]; V = U − θ·S        (one step)
+
+One public door, `sequence`; numba on CPU, plain torch for everything else, with the
+same spikes. Source of the adjoint: book/02_neuron.md.
+"""
+
+from lindecay.kernels.door import sequence, settle
+from lindecay.kernels.rule import Rule
+
+__all__ = ["Rule", "sequence", "settle"]

@@ -1,0 +1,108 @@
+"""`sequence`: the public door to the time loop, where inputs are checked."""
+
+import torch
+from torch import Tensor
+
+from lindecay.kernels import plain
+from lindecay.kernels.rule import Rule
+from lindecay.settings import Fault
+
+
+def sequence(
+    current: Tensor,
+    *,
+    rule: Rule | None = None,
+    lam=0.0,
+    beta=1.0,
+    theta=1.0,
+    state: Tensor | None = None,
+    beta_q=None,
+    backend: str = "auto",
+    check: bool = True,
+    fire=None,
+    **fields,
+) -> tuple[Tensor, Tensor]:
+    """Run neurons over a whole sequence.
+
+    current: [T, B, …, N], float32 or float64; the last axis is the neuron.
+    lam, beta, theta: number or tensor, scalar or [N] (or any shape that broadcasts
+        against [B, …, N]); gradients flow to the tensors.
+    beta_q: whole-number β, with shift=n: V ← round(β_q·V / 2^n).
+    state: V before the first step, [B, …, N] (U if the reset is delayed).
+    rule, or its fields as keywords: law, reset, detach_reset, delayed, clamp,
+        surrogate, slope, scale, shift, rounding (see Rule).
+    fire: any callable of (U − θ)/scale instead of a named surrogate.
+    backend: auto | fused | plain.
+    Returns spikes and U (membrane before the reset), both shaped as current.
+    Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
+
+    >>> current = torch.full((4, 1, 1), 0.6)
+    >>> spikes, membrane = sequence(current, lam=0.1)
+    >>> spikes.flatten().tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
+    rule = rule.but(**fields) if rule else Rule(**fields)
+    beta = beta if beta_q is None else beta_q
+    lam, beta, theta = (_tensor(x, current) for x in (lam, beta, theta))
+    if check:
+        check_input(current, lam, beta, theta, state, rule)
+    if state is None:
+        state = torch.zeros_like(current[0]) if len(current) else None
+    return plain.loop(current, lam, beta, theta, state, rule, fire)
+
+
+def settle(membrane, spikes, *, theta=1.0, rule: Rule | None = None, **fields):
+    """V after the step that ended in U = `membrane`: the state of the next step."""
+    rule = rule.but(**fields) if rule else Rule(**fields)
+    if rule.delayed:
+        return membrane
+    return plain.settle(membrane, spikes, _tensor(theta, membrane), rule)
+
+
+def _tensor(x, like: Tensor) -> Tensor:
+    if not isinstance(like, Tensor):
+        raise Fault("current must be a tensor", found=type(like).__name__)
+    return torch.as_tensor(x, device=like.device).to(like.dtype)
+
+
+def check_input(current, lam, beta, theta, state, rule):
+    """Faults of rank, dtype and value, before anything runs."""
+    if current.dim() < 2:
+        raise Fault(
+            "current has the wrong rank",
+            expected="[time, batch, …, neurons]",
+            found=list(current.shape),
+        )
+    if current.dtype not in (torch.float32, torch.float64, torch.bfloat16):
+        raise Fault(
+            "current has the wrong dtype",
+            expected="float32 or float64",
+            found=str(current.dtype).removeprefix("torch."),
+        )
+    if state is not None and state.shape != current.shape[1:]:
+        raise Fault(
+            "state has the wrong shape",
+            expected=list(current.shape[1:]),
+            found=list(state.shape),
+        )
+    if not torch.isfinite(current).all():
+        raise Fault("current is not finite", found="NaN or infinity")
+    check_parameters(lam, beta, theta, rule)
+
+
+def check_parameters(lam, beta, theta, rule):
+    """θ > 0, 0 ≤ λ < θ, 0 ≤ β ≤ 1 (0 ≤ β_q ≤ 2^shift)."""
+    if not (theta > 0).all():
+        raise Fault("θ must be positive", found=_worst(theta, theta <= 0))
+    if not (lam >= 0).all():
+        raise Fault("λ must not be negative", found=_worst(lam, ~(lam >= 0)))
+    if not (lam < theta).all():
+        raise Fault("λ must be below θ", found=_worst(lam - theta, lam >= theta))
+    top = 2.0 ** (rule.shift or 0)
+    if rule.law == "exponential" and not ((beta >= 0) & (beta <= top)).all():
+        raise Fault("β out of range", expected=f"0 … {top:g}", found=beta.tolist())
+
+
+def _worst(values, where):
+    bad = values[where.expand_as(values)] if values.dim() else values
+    return f"{bad.flatten()[0].item():g}"

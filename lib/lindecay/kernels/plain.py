@@ -1,0 +1,151 @@
+"""The time loop in plain torch: any device, any dtype, the oracle of the fused loop.
+
+    D = decay(V); U = clamp(D + I); S = [U > θ]; V = U − θ·S
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from lindecay import decay
+from lindecay.kernels.rule import Rule
+
+
+def surrogate_slope(x: Tensor, kind: str, k: float) -> Tensor:
+    """σ'(x): what stands for the derivative of the step, as in snntorch.surrogate."""
+    if kind == "fast_sigmoid":
+        return 1 / (1 + k * x.abs()) ** 2
+    if kind == "atan":
+        return k / 2 / (1 + (math.pi / 2 * k * x) ** 2)
+    if kind == "sigmoid":
+        half = torch.sigmoid(k * x)
+        return k * half * (1 - half)
+    return torch.ones_like(x)
+
+
+class Fire(torch.autograd.Function):
+    """[x > 0] forward, σ'(x) backward."""
+
+    @staticmethod
+    def forward(ctx, x, kind, k):
+        ctx.save_for_backward(x)
+        ctx.kind, ctx.k = kind, k
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * surrogate_slope(x, ctx.kind, ctx.k), None, None
+
+
+class Bounded(torch.autograd.Function):
+    """Clamp to [low, high]; no gradient where the result lies on a bound."""
+
+    @staticmethod
+    def forward(ctx, x, low, high):
+        u = x.clamp(low, high)
+        ctx.save_for_backward((u > low) & (u < high))
+        return u
+
+    @staticmethod
+    def backward(ctx, g):
+        (inside,) = ctx.saved_tensors
+        return g * inside, None, None
+
+
+class Whole(torch.autograd.Function):
+    """Round to whole numbers; the gradient passes straight through."""
+
+    @staticmethod
+    def forward(ctx, x, rounding):
+        return decay.rounded(x, rounding)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g, None
+
+
+class Shrink(torch.autograd.Function):
+    """sign(V)·max(|V| − λ, 0) with slope 0 at |V| = λ (torch's clamp passes there)."""
+
+    @staticmethod
+    def forward(ctx, v, lam):
+        ctx.save_for_backward(v, lam)
+        return decay.shrink(v, lam)
+
+    @staticmethod
+    def backward(ctx, g):
+        v, lam = ctx.saved_tensors
+        dv, dlam = decay.LAWS["shrink"].slopes(v, lam)
+        return g * dv, (g * dlam).sum_to_size(lam.shape)
+
+
+def decayed(v: Tensor, lam: Tensor, beta: Tensor, rule: Rule) -> Tensor:
+    """One step of the rule's law; the identity for laws that act after integration."""
+    if rule.law == "shrink":
+        return Shrink.apply(v, lam)
+    if rule.law == "floor":
+        return torch.relu(v - lam)
+    if rule.law == "drift":
+        return v - lam
+    if rule.law == "exponential":
+        if rule.shift is None:
+            return beta * v
+        return Whole.apply(beta * v * 2.0**-rule.shift, rule.rounding)
+    if rule.law == "shift":
+        return v - Whole.apply(v * 2.0**-rule.shift, rule.rounding)
+    return v
+
+
+def integrate(v, current, lam, beta, rule):
+    """Decay and add the input, in the order of the law."""
+    if rule.law == "floor_after":
+        return torch.relu(v + current - lam)
+    return decayed(v, lam, beta, rule) + current
+
+
+def step(v, s, current, lam, beta, theta, rule, fire=None):
+    """One step from state (v, s); returns (U, S, next state v).
+
+    s is the last spike and only used when the reset is delayed; `fire` replaces the
+    rule's surrogate by any callable of (U − θ)/scale.
+    """
+    held = s.detach() if rule.detach_reset and s is not None else s
+    if rule.delayed and rule.reset == "zero":
+        v = (1 - held) * v
+    u = integrate(v, current, lam, beta, rule)
+    if rule.delayed and rule.reset == "subtract":
+        u = u - held * theta
+    if rule.clamp is not None:
+        u = Bounded.apply(u, *rule.clamp)
+    x = (u - theta) / rule.scale
+    spikes = fire(x) if fire else Fire.apply(x, rule.surrogate, rule.slope)
+    return u, spikes, u if rule.delayed else settle(u, spikes, theta, rule)
+
+
+def settle(u: Tensor, spikes: Tensor, theta: Tensor, rule: Rule) -> Tensor:
+    """The membrane after an immediate reset."""
+    held = spikes.detach() if rule.detach_reset else spikes
+    if rule.reset == "subtract":
+        return u - held * theta
+    return u * (1 - held) if rule.reset == "zero" else u
+
+
+def loop(current, lam, beta, theta, state, rule, fire=None):
+    """current [T, B, N] -> spikes, U [T, B, N].
+
+    unbind(0), not current[t]: indexing makes the backward pass quadratic in T.
+    """
+    v, out = state, []
+    s = None
+    if rule.delayed:  # the spike that the given state has just fired
+        x = (v - theta) / rule.scale
+        s = fire(x) if fire else Fire.apply(x, rule.surrogate, rule.slope)
+    for now in current.unbind(0):
+        u, s, v = step(v, s, now, lam, beta, theta, rule, fire)
+        out.append((s, u))
+    if not out:
+        return current * 1.0, current * 1.0
+    spikes, membranes = zip(*out)
+    return torch.stack(spikes), torch.stack(membranes)

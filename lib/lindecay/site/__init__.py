@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The book: chapters run by papermill, pages rendered from what ran."""

@@ -1,0 +1,75 @@
+"""`lindecay run`: runs what changed, tells why, renders the pages.
+
+The first chapter that fails stops everything: no page is rendered from half
+of a build.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lindecay.settings import build_dir, profile, root
+from lindecay.site import chapters, runner, stage
+from lindecay.site.chapters import Chapter
+from lindecay.site.footer import duration
+from lindecay.site.place import Build
+
+
+def run_chapters(
+    wanted: list[str], profile_name: str, force: bool = False, console=None
+) -> list[str]:
+    """Run the chapters that changed (or all, with `force`); names of those run."""
+    build = Build(build_dir(), profile(profile_name).name)
+    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    todo = chapters.select(root(), wanted)
+    runner.prune(root(), build)
+    console.print(f"profile {profile(profile_name).describe()}", style="dim")
+    began, ran = time.perf_counter(), []
+    for chapter in todo:
+        key = chapters.key(chapter, build)
+        why = "asked to" if force else runner.why_run(chapter, build, key)
+        if why:
+            _run(chapter, build, key, why, console)
+            ran.append(chapter.name)
+        else:
+            console.print(f"[dim]skip[/] {chapter.name}: nothing changed since its run")
+    took = duration(time.perf_counter() - began)
+    console.print(f"{len(ran)} of {len(todo)} chapters run, {took}")
+    return ran
+
+
+def _run(chapter: Chapter, build: Build, key: dict, why: str, console: Console) -> None:
+    before = build.run(chapter.name).get("seconds")
+    hint = f", {duration(before)} last time" if before else ""
+    console.print(f"[bold]run[/]  {chapter.name} ({escape(why)}{hint})")
+    columns = ["{task.completed}/{task.total} cells"]
+    with Progress(
+        TextColumn("     "),
+        BarColumn(),
+        *map(TextColumn, columns),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(chapter.name, total=None)
+        seconds = runner.run(
+            chapter, build, key, lambda i, n: bar.update(task, completed=i, total=n)
+        )
+    console.print(f"     {chapter.name} done in {duration(seconds)}")
+
+
+def render(profile_name: str, console=None) -> Path:
+    """Render the staged book; returns the index page."""
+    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    began = time.perf_counter()
+    build = Build(build_dir(), profile(profile_name).name)
+    changed = stage.fill(root(), build)
+    console.print(f"render: {changed} staged files changed")
+    index = stage.render(root(), build, sys.stderr)
+    console.print(f"rendered in {duration(time.perf_counter() - began)}: {index}")
+    return index

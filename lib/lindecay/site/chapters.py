@@ -1,0 +1,210 @@
+"""The chapters: which pages run, in which order, and what each depends on.
+
+A chapter's key holds its text, the source of the lindecay modules it imports
+(with their imports), the data it can see, the profile and the versions of the
+numerical packages. Nothing changed: nothing runs.
+"""
+
+import ast
+import hashlib
+import re
+import sys
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import jupytext
+import yaml
+
+from lindecay import store
+from lindecay.settings import Fault, profile
+from lindecay.site.place import Build
+
+PACKAGES = ("torch", "snntorch", "numpy", "numba", "scipy", "tonic", "matplotlib")
+SETS = ("nmnist", "shd", "dvsgesture")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A page of the book that runs."""
+
+    page: str  # book/04_training
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.page.rsplit("/", 1)[-1]
+
+
+def pages(root: Path) -> list[str]:
+    """Every page that _toc.yml names, in its order."""
+    try:
+        toc = yaml.safe_load((root / "_toc.yml").read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise Fault(
+            "cannot read the table of contents", found=error, where=root
+        ) from None
+    return [toc["root"], *_files(toc)]
+
+
+def _files(part) -> list[str]:
+    if isinstance(part, list):
+        return [name for entry in part for name in _files(entry)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["file"]] if "file" in part else []
+    return own + [n for v in part.values() if isinstance(v, list) for n in _files(v)]
+
+
+def source_of(root: Path, page: str) -> Path:
+    """The source of a page; Fault when _toc.yml names one that is not there."""
+    path = root / f"{page}.md"
+    if not path.exists():
+        raise Fault("a page is missing", expected=f"{page}.md", where=root / "_toc.yml")
+    return path
+
+
+def runs(path: Path) -> bool:
+    """Is this page a notebook? Its header names a kernel."""
+    text = path.read_text()
+    head = text.split("\n---", 1)[0] if text.startswith("---") else ""
+    return "kernelspec:" in head
+
+
+def chapters(root: Path) -> list[Chapter]:
+    """All pages that run; those that judge the others' results come last."""
+    found = [Chapter(page, source_of(root, page)) for page in pages(root)]
+    found = [chapter for chapter in found if runs(chapter.path)]
+    return sorted(found, key=reads_results)
+
+
+def select(root: Path, wanted: list[str]) -> list[Chapter]:
+    """The chapters whose name starts with a wanted word (`04`, `04_training`)."""
+    known = chapters(root)
+    for word in wanted:
+        if not any(c.name.startswith(Path(word).stem) for c in known):
+            names = ", ".join(c.name for c in known)
+            raise Fault("no such chapter", expected=names, found=word)
+    stems = [Path(word).stem for word in wanted]
+    return [c for c in known if not wanted or any(map(c.name.startswith, stems))]
+
+
+def code(chapter: Chapter) -> str:
+    """The chapter's code cells, line magics left out."""
+    cells = jupytext.read(chapter.path).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return re.sub(r"(?m)^\s*[%!].*$", "", text)
+
+
+def modules(chapter: Chapter) -> tuple[str, ...]:
+    """The lindecay modules that the chapter imports by itself."""
+    try:
+        tree = ast.parse(code(chapter))
+    except SyntaxError as error:
+        what = f"line {error.lineno} of the code cells: {error.msg}"
+        raise Fault("not Python", found=what, where=chapter.path) from None
+    named = {name for node in ast.walk(tree) for name in _imported(node)}
+    return tuple(sorted(n for n in named if n.startswith("lindecay.")))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [name.name for name in node.names]
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lindecay"):
+        inner = [f"{node.module}.{name.name}" for name in node.names]
+        return [n if _is_module(n) else node.module for n in inner]
+    return []
+
+
+@cache
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def closure(chapter: Chapter) -> set[str]:
+    """Those modules with all that they import."""
+    return {name for module in modules(chapter) for name in store.closure(module)}
+
+
+@cache
+def reads_results(chapter: Chapter) -> bool:
+    """Does it look at what other chapters published?"""
+    return "lindecay.claims" in modules(chapter) or "results.load" in code(chapter)
+
+
+def key(chapter: Chapter, build: Build) -> dict[str, str]:
+    """All that the chapter's outcome depends on, by name."""
+    used = modules(chapter)
+    parts = {"its text": _hash(chapter.path.read_bytes()), "python": sys.version[:4]}
+    parts |= {f"profile {k}": str(v) for k, v in asdict(profile(build.profile)).items()}
+    parts |= {n: d for n, d in store.source_digests(used).items()} if used else {}
+    parts |= {f"package {n}": v for n, v in _versions().items()}
+    parts |= _committed(tuple(sorted(closure(chapter))))
+    if "lindecay.events" in closure(chapter):
+        parts |= {f"data {name}": _located(name) for name in SETS}
+    if reads_results(chapter):
+        parts |= _others(chapter, build)
+    return parts
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+@cache
+def _committed(used: tuple[str, ...]) -> dict[str, str]:
+    """Hashes of the files under data/ that these modules open by name."""
+    data, found = Path(__file__).parents[3] / "data", {}
+    for module in set(used) - {"lindecay.results", "lindecay.settings"}:
+        for name in re.findall(r'committed\(\s*f?"([^"{]+)', _text(module)):
+            near = [data / name] if (data / name).is_file() else data.glob(f"{name}*")
+            for path in near:
+                for file in path.rglob("*") if path.is_dir() else [path]:
+                    if file.is_file():
+                        found[f"data/{file.relative_to(data)}"] = _hash(
+                            file.read_bytes()
+                        )
+    return found
+
+
+def _text(module: str) -> str:
+    spec = find_spec(module)
+    return Path(spec.origin).read_text() if spec and spec.origin else ""
+
+
+@cache
+def _located(name: str) -> str:
+    """Which data a chapter would see under this name, with its checksum."""
+    from lindecay import events
+
+    try:
+        where = events.locate(name)
+    except (Fault, NotImplementedError) as error:
+        return f"refused: {error}"
+    return f"{where.source} {where.sha256} {where.counts}"
+
+
+def _others(chapter: Chapter, build: Build) -> dict[str, str]:
+    reference = Path(__file__).parents[3] / "data" / "reference" / "results"
+    files = [*build.results.glob("*.json"), *reference.glob("*.json")]
+    return {
+        f"results {p.parent.name}/{p.stem}": _hash(p.read_bytes())
+        for p in sorted(files)
+        if p.stem != chapter.name
+    }

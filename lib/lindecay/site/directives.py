@@ -1,0 +1,116 @@
+"""Directives {show} NAME and {show-table} NAME: what a run drew, on the page.
+
+```{show} decay-laws
+:alt: what the figure shows, in words; may hold {result}`id`
+Caption that opens with the finding. Further paragraphs stand below it.
+```
+"""
+
+import csv
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+
+class drawing(nodes.General, nodes.Element):
+    """The place of an inline SVG (attributes name, alt, svg once resolved)."""
+
+
+class rows(nodes.General, nodes.Element):
+    """The place of a table's rows (attribute name)."""
+
+
+class files(nodes.General, nodes.Element):
+    """The links to the data and the vector file of a figure."""
+
+
+class _Show(SphinxDirective):
+    required_arguments = 1
+    has_content = True
+    option_spec = {"alt": directives.unchanged_required, "name": directives.unchanged}
+    kind = "fig"
+
+    def body(self) -> list[nodes.Node]:
+        holder = nodes.Element()
+        self.state.nested_parse(self.content, self.content_offset, holder)
+        return holder.children
+
+    def named(self, node: nodes.Element) -> nodes.Element:
+        self.options.setdefault("name", f"{self.kind}-{self.arguments[0]}")
+        self.set_source_info(node)
+        self.add_name(node)
+        return node
+
+    def complain(self, what: str) -> list[nodes.Node]:
+        where = f"{self.env.docname}, line {self.lineno}"
+        return [self.state.document.reporter.warning(f"{what} ({where})")]
+
+
+class Show(_Show):
+    """A figure: inline SVG with a name, caption, links to CSV and PDF."""
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if "alt" not in self.options:
+            return self.complain(f"{{show}} {name}: no :alt:")
+        figure = self.named(nodes.figure())
+        alt = " ".join(self.options["alt"].split())
+        figure += drawing(name=name, alt=alt)
+        first, *rest = self.body() or [nodes.paragraph()]
+        figure += nodes.caption("", "", *first.children)
+        figure += nodes.legend("", *rest, files(name=name, kinds=["csv", "pdf", "svg"]))
+        return [figure]
+
+
+class ShowTable(_Show):
+    """A table that a chapter wrote with figures.table, with a caption."""
+
+    kind = "table"
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        table = self.named(nodes.table(classes=["shown-table"]))
+        first, *rest = self.body() or [nodes.paragraph()]
+        table += nodes.title("", "", *first.children)
+        table += rows(name=name)
+        return [table, *rest, files(name=name, kinds=["csv"])]
+
+
+def table_group(path) -> nodes.tgroup:
+    """The rows of a CSV as docutils wants them; numbers stand right."""
+    with open(path, newline="") as file:
+        head, *lines = list(csv.reader(file))
+    group = nodes.tgroup(cols=len(head))
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", _row(head))
+    group += nodes.tbody("", *map(_row, lines))
+    return group
+
+
+def _row(cells: list[str]) -> nodes.row:
+    return nodes.row("", *map(_entry, cells))
+
+
+def _entry(text: str) -> nodes.entry:
+    number = text.strip("+-\u2212 %").replace(",", "").replace(".", "").isdigit()
+    entry = nodes.entry("", nodes.paragraph(text=text))
+    entry["classes"] += ["number"] * number
+    return entry
+
+
+def visit_drawing(self, node: drawing) -> None:
+    alt = self.attval(node["alt"])
+    head = f'<svg role="img" class="drawing" aria-label="{alt}"'
+    self.body.append(node["svg"].strip().replace("<svg", head, 1) + "\n")
+    raise nodes.SkipNode
+
+
+def visit_files(self, node: files) -> None:
+    links = [
+        f'<a href="{self.attval(href)}" download>{text}</a>'
+        for href, text in node["links"]
+    ]
+    joined = " \u00b7 ".join(links)
+    self.body.append(f'<p class="files">{joined}</p>\n')
+    raise nodes.SkipNode

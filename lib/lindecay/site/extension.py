@@ -1,0 +1,222 @@
+"""The Sphinx extension of the book: roles, directives, footers, downloads.
+
+Loaded by _config.yml as `lindecay.site.extension`. Two ways lead here: the
+staged tree of executed notebooks (`lindecay run --book`), and a stranger's
+plain `jupyter-book build .`, which executes the sources page by page; then
+each kernel is told where to publish, as `lindecay run` would tell it.
+"""
+
+import hashlib
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+from lindecay import __version__
+from lindecay.settings import Fault
+from lindecay.site import directives, footer, values
+from lindecay.site.place import Build
+
+log = logging.getLogger(__name__)
+PLAIN = Path("_build", "plain")  # what a plain jupyter-book build publishes
+
+
+@cache
+def _build(home: str, profile: str) -> Build:
+    return Build(Path(home), profile)
+
+
+def build_of(app: Sphinx) -> Build:
+    """The build whose results the pages show."""
+    return _build(app.config.lindecay_home, app.config.lindecay_profile)
+
+
+class Resolve(SphinxPostTransform):
+    """Values, figures and tables, once every page has been read."""
+
+    default_priority = 5
+
+    def run(self) -> None:
+        self.build = build_of(self.app)
+        self.chapter = self.env.docname.rsplit("/", 1)[-1]
+        for node in list(self.document.findall(values.value)):
+            node.replace_self(self.value(node))
+        for kind in (directives.drawing, directives.rows, directives.files):
+            for node in list(self.document.findall(kind)):
+                getattr(self, kind.__name__)(node)
+
+    def value(self, node: values.value) -> nodes.Node:
+        try:
+            told = values.look_up(self.build, node["role"], node["target"])
+        except (KeyError, ValueError, Fault) as error:
+            self.warn(f"{{{node['role']}}}`{node['target']}`: {_words(error)}", node)
+            return nodes.problematic(text=f"?{node['target']}?")
+        text, mark, tip = told
+        made = values.shown("", text, mark=mark, tip=tip)
+        if node["role"] == "claim":
+            return self.to_claim(made, node["target"].partition(".")[0])
+        return made
+
+    def to_claim(self, made: nodes.Node, id: str) -> nodes.Node:
+        page = self.app.config.lindecay_claims_page
+        if page not in self.env.found_docs or page == self.env.docname:
+            return made
+        uri = self.app.builder.get_relative_uri(self.env.docname, page)
+        link = nodes.reference("", "", internal=True, refuri=f"{uri}#{id}")
+        return link + made
+
+    def drawing(self, node: directives.drawing) -> None:
+        path = self.build.figure(node["name"], "svg", self.chapter)
+        if path is None:
+            self.warn(f"{{show}} {node['name']}: no such figure in this build", node)
+            node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
+            return
+        try:
+            node["alt"] = values.plain(self.build, node["alt"])
+        except (KeyError, ValueError, Fault) as error:
+            self.warn(f"alt text of {node['name']}: {_words(error)}", node)
+        node["svg"] = path.read_text()
+
+    def rows(self, node: directives.rows) -> None:
+        path = self.build.figure(node["name"], "csv", self.chapter)
+        if path is None:
+            self.warn(f"{{show-table}} {node['name']}: no such table", node)
+            node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
+            return
+        node.replace_self(directives.table_group(path))
+
+    def files(self, node: directives.files) -> None:
+        base = self.app.builder.get_relative_uri(self.env.docname, "figures/x")
+        base = base[: base.rindex("figures/")]
+        node["links"] = []
+        for kind in node["kinds"]:
+            path = self.build.figure(node["name"], kind, self.chapter)
+            if path is not None:
+                href = f"{base}figures/{path.parent.name}/{path.name}"
+                label = "data (CSV)" if kind == "csv" else kind.upper()
+                node["links"].append((href, label))
+
+    def warn(self, text: str, node: nodes.Node) -> None:
+        log.warning(text, location=node, type="lindecay", subtype="unknown")
+
+
+def _words(error: Exception) -> str:
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def _defaults(app: Sphinx, config) -> None:
+    if not config.lindecay_home:
+        config.lindecay_home = str(Path(app.srcdir) / PLAIN)
+
+
+def _tell_kernel(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Before a page of a plain build is executed: where its kernel publishes."""
+    if app.config.lindecay_staged:
+        return
+    build, chapter = build_of(app), docname.rsplit("/", 1)[-1]
+    folder = build.figures / chapter
+    shutil.rmtree(folder, ignore_errors=True)
+    result = build.results / f"{chapter}.json"
+    result.unlink(missing_ok=True)
+    os.environ |= {
+        "LINDECAY_PROFILE": build.profile,
+        "LINDECAY_CHAPTER": chapter,
+        "LINDECAY_RESULT_FILE": str(result),
+        "LINDECAY_FIGURES": str(folder),
+    }
+
+
+def digest(build: Build) -> str:
+    """One hash over all that a page may show besides its own text."""
+    library = Path(__file__).parents[1]
+    folders = [library, build.results, build.figures, build.runs]
+    found = hashlib.sha256(build.profile.encode())
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".json", ".csv", ".svg", ".yml"):
+                found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def _outdated(app: Sphinx, env, added, changed, removed) -> list[str]:
+    """All pages, when the library or a result moved: their text did not."""
+    _build.cache_clear()
+    if not app.config.lindecay_staged:
+        return []
+    new = digest(build_of(app))
+    old, env.lindecay_digest = getattr(env, "lindecay_digest", None), new
+    return [] if old in (None, new) else sorted(env.found_docs)
+
+
+def _rewrite(app: Sphinx, env) -> list[str]:
+    """A plain build ran some pages anew: the others may show their numbers."""
+    _build.cache_clear()
+    return [] if app.config.lindecay_staged else sorted(env.found_docs)
+
+
+def _finish_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    _without_thebe(app, context)
+    if doctree is not None and "body" in context:
+        context["body"] = footer.dress(app, build_of(app), page, context["body"])
+
+
+def _without_thebe(app: Sphinx, context: dict) -> None:
+    """Its script declares a constant that the theme declares again: an error."""
+    scripts = context.get("script_files", [])
+    scripts[:] = [s for s in scripts if "thebe" not in f"{s}{_inline(s)}".lower()]
+
+
+def _inline(script) -> str:
+    return str(getattr(script, "attributes", {}).get("body", ""))
+
+
+def _publish_files(app: Sphinx, error: Exception | None) -> None:
+    """Figures, data, sources and executed notebooks beside the pages."""
+    if error is not None or app.builder.format != "html":
+        return
+    build, out = build_of(app), Path(app.outdir)
+    copies = {p: out / "figures" / p.parent.name / p.name for p in _files(build)}
+    copies |= footer.downloads(app, build, out)
+    for source, target in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _files(build: Build) -> list[Path]:
+    return [
+        p for p in build.figures.glob("*/*.*") if p.suffix in (".svg", ".csv", ".pdf")
+    ]
+
+
+def _unsupported(self, node: nodes.Node) -> None:
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_config_value("lindecay_home", "", "env", str)
+    app.add_config_value("lindecay_root", "", "env", str)
+    app.add_config_value("lindecay_profile", "quick", "env", str)
+    app.add_config_value("lindecay_staged", False, "env", bool)
+    app.add_config_value("lindecay_claims_page", "book/90_claims", "env", str)
+    for role in ("result", "claim"):
+        app.add_role(role, values.ValueRole())
+    app.add_directive("show", directives.Show)
+    app.add_directive("show-table", directives.ShowTable)
+    app.add_node(values.shown, html=(values.visit_shown, values.depart_shown))
+    app.add_node(directives.drawing, html=(directives.visit_drawing, None))
+    app.add_node(directives.files, html=(directives.visit_files, None))
+    for kind in (values.value, directives.rows):
+        app.add_node(kind, html=(_unsupported, None))
+    app.add_post_transform(Resolve)
+    app.connect("config-inited", _defaults)
+    app.connect("source-read", _tell_kernel)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("env-updated", _rewrite)
+    app.connect("html-page-context", _finish_page, priority=900)
+    app.connect("build-finished", _publish_files)
+    return {"version": __version__, "parallel_read_safe": False}

@@ -1,0 +1,114 @@
+"""What stands around each page: where its numbers come from, how to redo it."""
+
+import html
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from lindecay.results import Result
+from lindecay.site.place import Build
+
+STAND_IN = (
+    "<p class='stand-in'><strong>Stand-in data.</strong> No recordings were found, "
+    "so this page was computed from made-up event streams with the same geometry. "
+    "Its accuracies say nothing about the paper. <code>lindecay data get nmnist</code> "
+    "fetches the recordings.</p>"
+)
+LEGEND = (
+    "<span class='value here'>computed by this build</span>, "
+    "<span class='value carried'>carried from the committed reference run</span>, "
+    "<span class='value paper'>printed in the paper's summary</span>"
+)
+
+
+def dress(app: Sphinx, build: Build, page: str, body: str) -> str:
+    """The page's body with its banner and its footer."""
+    chapter = page.rsplit("/", 1)[-1]
+    own = [r for k, r in build.published.items() if _of(k, r, chapter)]
+    if any(r.source == "stand-in" for r in own):
+        body = body.replace("</h1>", "</h1>\n" + STAND_IN, 1)
+    return body + _footer(app, build, page, own, 'class="value' in body)
+
+
+def _of(key: str, result: Result, chapter: str) -> bool:
+    return result.chapter == chapter and not key.startswith("reference/")
+
+
+def _footer(
+    app: Sphinx, build: Build, page: str, own: list[Result], marked: bool
+) -> str:
+    chapter = page.rsplit("/", 1)[-1]
+    facts = _facts(build, chapter, own)
+    links = [
+        f'<a href="{href}" download>{text}</a>'
+        for href, text in _links(app, build, page)
+    ]
+    told = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items())
+    marks = f"<p>Numbers: {LEGEND}.</p>" if marked else ""
+    return (
+        '<section class="provenance" aria-label="Provenance of this page">'
+        f"{marks}<dl>{told}</dl><p>{' · '.join(links)}</p></section>"
+    )
+
+
+def _facts(build: Build, chapter: str, own: list[Result]) -> dict[str, str]:
+    run = build.run(chapter)
+    seeds = sorted({s for r in own for s in r.seeds})
+    sources = sorted({r.source for r in own if r.source != "computed"})
+    facts = {
+        "commit": run.get("commit"),
+        "profile": build.profile if run or own else None,
+        "data": ", ".join(sources),
+        "seeds": ", ".join(map(str, seeds)),
+        "run time": duration(run["seconds"]) if "seconds" in run else None,
+        "recompute": command(build, chapter) if run or own else None,
+    }
+    facts = {k: html.escape(v) for k, v in facts.items() if v}
+    if "recompute" in facts:
+        facts["recompute"] = f"<code>{facts['recompute']}</code>"
+    return facts
+
+
+def command(build: Build, chapter: str) -> str:
+    """The command that computes this page anew."""
+    return f"lindecay run --profile {build.profile} {chapter} --force --book"
+
+
+def duration(seconds: float) -> str:
+    """A run time for people.
+
+    >>> duration(0.4), duration(12.6), duration(192)
+    ('under 1 s', '13 s', '3 min 12 s')
+    """
+    if seconds < 1:
+        return "under 1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _source(app: Sphinx, page: str) -> Path:
+    """The page's Markdown source: the checkout's own, even for a staged page."""
+    root = Path(app.config.lindecay_root or app.srcdir)
+    return root / f"{page}.md"
+
+
+def _links(app: Sphinx, build: Build, page: str) -> list[tuple[str, str]]:
+    base = app.builder.get_relative_uri(page, "sources/x")
+    base = base[: base.rindex("sources/")]
+    found = []
+    offers = {
+        "source (.md)": _source(app, page),
+        "executed notebook (.ipynb)": build.notebooks / f"{page}.ipynb",
+    }
+    for text, kept in offers.items():
+        if kept.exists():
+            found.append((f"{base}sources/{kept.name}", text))
+    return found
+
+
+def downloads(app: Sphinx, build: Build, out: Path) -> dict[Path, Path]:
+    """Sources and executed notebooks: {where they lie: where pages offer them}."""
+    pages = sorted(app.env.found_docs)
+    found = [_source(app, page) for page in pages]
+    found += [build.notebooks / f"{page}.ipynb" for page in pages]
+    return {p: out / "sources" / p.name for p in found if p.exists()}

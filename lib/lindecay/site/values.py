@@ -1,0 +1,117 @@
+"""Roles {result}`ID` and {claim}`ID`: each number on a page comes from a run.
+
+Resolved after every page is read, so that a page may show what a later one
+computes. An unknown id is a warning, and warnings fail the build.
+    {result}`nmnist.drop|.2f`  {result}`nmnist.drop#interval`
+    {result}`reference/nmnist.drop`  {claim}`acc-drop-nmnist.verdict`
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxRole
+
+from lindecay.results import Result
+from lindecay.site.place import Build
+
+IN_TEXT = re.compile(r"\{(result|claim)\}`([^`]+)`")
+HERE, CARRIED, PAPER = "here", "carried", "paper"
+TOLD = {
+    HERE: "computed by this build",
+    CARRIED: "carried from the committed reference run",
+    PAPER: "printed in the paper's summary",
+}
+
+
+class value(nodes.Inline, nodes.TextElement):
+    """A number that waits for its value; `shown` once it has one."""
+
+
+class shown(nodes.Inline, nodes.TextElement):
+    """A number with its mark (computed here, carried, published)."""
+
+
+class ValueRole(SphinxRole):
+    """{result} or {claim}: leaves a `value` node behind."""
+
+    def run(self) -> tuple[list[nodes.Node], list]:
+        node = value("", "", role=self.name, target=self.text)
+        node["line"] = self.lineno
+        return [node], []
+
+
+def look_up(build: Build, role: str, target: str) -> tuple[str, str, str]:
+    """(text, mark, tooltip) of a target; KeyError says what is unknown."""
+    if role == "claim":
+        return _claim(build, target)
+    name, _, fmt = target.partition("|")
+    name, _, part = name.partition("#")
+    scope, _, rest = name.rpartition("/")
+    id = f"reference/{rest}" if scope == "reference" else rest
+    if scope not in ("", "reference", "quick", "paper", build.profile):
+        raise KeyError(f"unknown scope {scope!r}")
+    if id not in build.published:
+        raise KeyError(f"no result {id!r} in this build ({build.profile})")
+    result = build.published[id]
+    mark = CARRIED if scope == "reference" else HERE
+    return _part(result, part, fmt or None), mark, _tooltip(result, mark)
+
+
+def _part(result: Result, part: str, fmt: str | None) -> str:
+    if not part:
+        return _minus(result.text(fmt))
+    if part not in ("interval", "n", "seeds", "unit", "source", "note", "profile"):
+        raise KeyError(f"{result.id} has no part {part!r}")
+    found = getattr(result, part)
+    if found is None or found == []:
+        raise KeyError(f"{result.id} was published without {part!r}")
+    if part == "interval":
+        ends = [result.model_copy(update={"value": v}).text(fmt) for v in found]
+        return _minus(" to ".join(ends))
+    if part == "seeds":
+        return ", ".join(map(str, found))
+    return f"{found:,}" if isinstance(found, int) else str(found)
+
+
+def _minus(text: str) -> str:
+    """A real minus sign before a digit.
+
+    >>> _minus("-0.5, 1e-05")
+    '\u22120.5, 1e-05'
+    """
+    return re.sub(r"(?<![\w.])-(?=\d)", "\u2212", text)
+
+
+def _tooltip(result: Result, mark: str) -> str:
+    told = [TOLD[mark], f"id {result.id}", f"source: {result.source}"]
+    if result.n is not None:
+        told.append(f"n = {result.n:,}")
+    if result.interval is not None:
+        told.append(f"interval {_part(result, 'interval', None)}")
+    if result.seeds:
+        told.append(f"seeds {_part(result, 'seeds', None)}")
+    return "; ".join([*told, f"profile {result.profile}", f"commit {result.commit}"])
+
+
+def _claim(build: Build, target: str) -> tuple[str, str, str]:
+    from lindecay import claims  # pages without claims do without the registry
+
+    id, dot, field = target.partition(".")
+    field = field if dot else "published"
+    text = claims.text(id, field, build.published)
+    mark = PAPER if field == "published" else HERE
+    return text, mark, f"claim {id}: {field}" + f"; {TOLD[mark]}" * (mark == PAPER)
+
+
+def plain(build: Build, text: str) -> str:
+    """Alt text with its roles replaced by their values."""
+    return IN_TEXT.sub(lambda m: look_up(build, m[1], m[2])[0], text)
+
+
+def visit_shown(self, node: shown) -> None:
+    tip = self.attval(node["tip"])
+    self.body.append(f'<span class="value {node["mark"]}" title="{tip}">')
+
+
+def depart_shown(self, node: shown) -> None:
+    self.body.append("</span>")

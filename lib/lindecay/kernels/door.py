@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lindecay.kernels import plain
+from lindecay.kernels import cpu, plain
 from lindecay.kernels.rule import Rule
 from lindecay.settings import Fault
 
@@ -44,11 +44,29 @@ def sequence(
     rule = rule.but(**fields) if rule else Rule(**fields)
     beta = beta if beta_q is None else beta_q
     lam, beta, theta = (_tensor(x, current) for x in (lam, beta, theta))
+    fused = choose(backend, current, rule, fire)
     if check:
-        check_input(current, lam, beta, theta, state, rule)
+        check_input(current, lam, beta, theta, state, rule, values=not fused)
+    if fused:
+        leak = cpu.leak_of(rule, lam, beta)
+        return cpu.Sequence.apply(current, leak, theta, state, rule, check)
     if state is None:
-        state = torch.zeros_like(current[0]) if len(current) else None
+        state = current.new_zeros(current.shape[1:])
     return plain.loop(current, lam, beta, theta, state, rule, fire)
+
+
+def choose(backend, current, rule, fire) -> bool:
+    """True for the fused loop; a Fault when it was asked for and cannot run."""
+    if backend not in ("auto", "fused", "plain"):
+        raise Fault("unknown backend", expected="auto | fused | plain", found=backend)
+    fits = cpu.fits(current, rule, fire)
+    if backend == "fused" and not fits:
+        raise Fault(
+            "the fused loop cannot run this",
+            expected="float32 or float64 on CPU and a named surrogate",
+            found=f"{current.dtype} on {current.device}, {rule}",
+        )
+    return fits and backend != "plain"
 
 
 def settle(membrane, spikes, *, theta=1.0, rule: Rule | None = None, **fields):
@@ -65,7 +83,7 @@ def _tensor(x, like: Tensor) -> Tensor:
     return torch.as_tensor(x, device=like.device).to(like.dtype)
 
 
-def check_input(current, lam, beta, theta, state, rule):
+def check_input(current, lam, beta, theta, state, rule, values=True):
     """Faults of rank, dtype and value, before anything runs."""
     if current.dim() < 2:
         raise Fault(
@@ -85,7 +103,7 @@ def check_input(current, lam, beta, theta, state, rule):
             expected=list(current.shape[1:]),
             found=list(state.shape),
         )
-    if not torch.isfinite(current).all():
+    if values and not torch.isfinite(current).all():
         raise Fault("current is not finite", found="NaN or infinity")
     check_parameters(lam, beta, theta, rule)
 

@@ -1,6 +1,6 @@
 """The time loop in plain torch: any device, any dtype, the oracle of the fused loop.
 
-    D = decay(V); U = clamp(D + I); S = [U > θ]; V = U − θ·S
+D = decay(V); U = clamp(D + I); S = [U > θ]; V = U − θ·S
 """
 
 import math

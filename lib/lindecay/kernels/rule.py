@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from lindecay.decay import LAWS
+from lindecay.decay import LAWS as _LAWS
 from lindecay.settings import Fault
 
+LAWS = tuple(_LAWS)
 RESETS = ("subtract", "zero", "none")
 SURROGATES = ("fast_sigmoid", "atan", "sigmoid", "straight")
 ROUNDINGS = ("nearest", "floor")

@@ -1,0 +1,189 @@
+"""The time loop as one pass over memory: forward and adjoint, compiled by numba.
+
+    forward    U[t] = clamp(d(V[t−1]) + I[t]),  S = [U > θ],  V = reset(U, S)
+    backward   g = δ[t+1]·d'(V[t]);  δ[t] = (reset'(g) + g_S·σ'(U[t] − θ))·[inside]
+
+Blocks of neurons run through all time steps while their state stays in the cache;
+of the forward pass only U is stored. Source of the adjoint: book/02_neuron.md.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import njit
+
+from lindecay.kernels.rule import LAWS, RESETS, ROUNDINGS, SURROGATES, Rule
+from lindecay.kernels.scalars import AFTER, bump, decay, slope, tilt
+
+SUBTRACT, ZERO = 0, 1  # as in rule.RESETS
+BLOCK = 2048  # neurons whose state stays in the cache
+
+
+def constants(rule: Rule, dtype) -> np.ndarray:
+    """The rule's numbers in the dtype of the loop (a Python float would widen it)."""
+    low, high = rule.clamp or (0.0, 0.0)
+    power, k = 2.0 ** -(rule.shift or 0), rule.slope
+    atan = np.pi / 2 * k
+    half_k = k / 2
+    huge = np.finfo(dtype).max
+    return np.array(
+        [0, 0.5, 1, power, low, high, huge, 1 / rule.scale, k, atan, half_k], dtype
+    )
+
+
+@cache
+def forward(rule: Rule, vector: bool):
+    """Compiled forward pass; `vector`: parameters differ between neurons."""
+    LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
+    DELAYED, CLAMP = rule.delayed, rule.clamp is not None
+    WHOLE, ROUND = rule.shift is not None, ROUNDINGS.index(rule.rounding)
+
+    @njit(cache=True, error_model="numpy")
+    def run(current, state, spikes, membrane, leak, theta, const):
+        zero, half, one, power, low, high, huge = const[:7]
+        steps, many = current.shape
+        scratch = np.empty((3, BLOCK), current.dtype)
+        v, p, th = scratch[0], scratch[1], scratch[2]
+        p0, th0 = leak[0], theta[0]
+        finite = True
+        for c in range(0, many, BLOCK):
+            n = min(BLOCK, many - c)
+            for j in range(n):
+                v[j] = state[c + j]
+                p[j] = leak[(c + j) % leak.size]
+                th[j] = theta[(c + j) % theta.size]
+            for t in range(steps):
+                i_, s_ = current[t, c : c + n], spikes[t, c : c + n]
+                u_ = membrane[t, c : c + n]
+                for j in range(n):
+                    if vector:
+                        p0, th0 = p[j], th[j]
+                    old, i = v[j], i_[j]
+                    finite &= abs(i) <= huge
+                    late = old > th0 if DELAYED else False
+                    if RESET == ZERO and late:
+                        old = zero
+                    if LAW == AFTER:
+                        u = old + i - p0
+                        u = zero if u < zero else u
+                    else:
+                        u = decay(LAW, old, p0, power, WHOLE, ROUND, zero, half) + i
+                    if RESET == SUBTRACT and DELAYED:
+                        u -= th0 if late else zero
+                    if CLAMP:
+                        u = low if u < low else u
+                        u = high if u > high else u
+                    s = one if u > th0 else zero
+                    u_[j] = u
+                    s_[j] = s
+                    if RESET == SUBTRACT and not DELAYED:
+                        u -= s * th0
+                    if RESET == ZERO and not DELAYED:
+                        u = u * (one - s)
+                    v[j] = u
+            for j in range(n):
+                state[c + j] = v[j]
+        return finite
+
+    return run
+
+
+@cache
+def backward(rule: Rule, vector: bool, outer: bool, learn: bool):
+    """Compiled adjoint; `outer`: U has a gradient of its own; `learn`: so have
+    the parameters."""
+    LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
+    DELAYED, DETACH, CLAMP = rule.delayed, rule.detach_reset, rule.clamp is not None
+    WHOLE, BUMP = rule.shift is not None, SURROGATES.index(rule.surrogate)
+
+    @njit(cache=True, error_model="numpy")
+    def run(
+        gs, gu, membrane, first, start, carry, grad, leak, theta, gleak, gtheta, const
+    ):
+        zero, one, power, low, high = const[0], const[2], const[3], const[4], const[5]
+        inverse, k, atan, half_k = const[7], const[8], const[9], const[10]
+        steps, many = membrane.shape
+        scratch = np.empty((5, BLOCK), membrane.dtype)
+        d_, p, th, gp, gth = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+        p0, th0 = leak[0], theta[0]
+        for c in range(0, many, BLOCK):
+            n = min(BLOCK, many - c)
+            for j in range(n):
+                d_[j] = carry[c + j]
+                p[j] = leak[(c + j) % leak.size]
+                th[j] = theta[(c + j) % theta.size]
+                gp[j] = zero
+                gth[j] = zero
+            for t in range(steps - 1, -1, -1):
+                s_, u_ = gs[t, c : c + n], membrane[t, c : c + n]
+                g_ = grad[t, c : c + n]
+                o_ = gu[t, c : c + n] if outer else s_
+                for j in range(n):
+                    if vector:
+                        p0, th0 = p[j], th[j]
+                    u, ahead = u_[j], d_[j]  # U[t], δ[t+1]
+                    s = one if u > th0 else zero
+                    v = u
+                    if RESET == SUBTRACT and not DELAYED:
+                        v = u - s * th0
+                    if RESET == ZERO:
+                        v = u * (one - s)
+                    g = ahead * slope(LAW, v, p0, power, WHOLE, zero, one)
+                    if learn and LAW != AFTER:
+                        gp[j] += ahead * tilt(LAW, v, p0, power, WHOLE, zero, one)
+                    x = (u - th0) * inverse
+                    sigma = bump(BUMP, x, k, atan, half_k, one) * inverse
+                    gspike = s_[j]
+                    if RESET == SUBTRACT:
+                        late = ahead if DELAYED else g
+                        if not DETACH:
+                            gspike -= th0 * late
+                        if learn:
+                            gth[j] -= s * late
+                    if RESET == ZERO:
+                        if not DETACH:
+                            gspike -= u * g
+                        g = g * (one - s)
+                    if outer:
+                        g += o_[j]
+                    fire = gspike * sigma
+                    if learn:
+                        gth[j] -= fire
+                    g += fire
+                    if CLAMP:
+                        g = g if u > low and u < high else zero
+                    if LAW == AFTER:
+                        g = g if u > zero else zero
+                        if learn:
+                            gp[j] -= g
+                    g_[j] = g
+                    d_[j] = g
+            for j in range(n):
+                if (
+                    start
+                ):  # from δ[0] to the gradient of the state before the first step
+                    u, ahead = first[c + j], d_[j]
+                    s = one if u > th[j] and DELAYED else zero
+                    v = u * (one - s) if RESET == ZERO else u
+                    g = ahead * slope(LAW, v, p[j], power, WHOLE, zero, one)
+                    if LAW != AFTER:
+                        gp[j] += ahead * tilt(LAW, v, p[j], power, WHOLE, zero, one)
+                    if DELAYED:
+                        x = (u - th[j]) * inverse
+                        sigma = bump(BUMP, x, k, atan, half_k, one) * inverse
+                        lost = zero
+                        if RESET == SUBTRACT:
+                            lost = th[j] * ahead
+                            gth[j] -= s * ahead
+                        if RESET == ZERO:
+                            lost = u * g
+                            g = g * (one - s)
+                        if not DETACH:
+                            gth[j] += lost * sigma
+                            g -= lost * sigma
+                    d_[j] = g
+                carry[c + j] = d_[j]
+                gleak[(c + j) % gleak.size] += gp[j]
+                gtheta[(c + j) % gtheta.size] += gth[j]
+
+    return run

@@ -127,7 +127,7 @@ def test_recordings_have_the_documented_counts(nmnist):
 
 def test_late_events_are_dropped_not_folded():
     made = clip_of([1, 1], [0, 0], [5, 40], [0, 0])
-    assert bins_of(made, events.Binning(10, 4), (34, 34, 2)).tolist() == [1]
+    assert bins_of(made, events.Binning(10, 4), (34, 34, 2))[0].tolist() == [1]
 
 
 def digest(folder):
@@ -156,7 +156,7 @@ def statistics(found):
     """Median events, ON fraction, median end in ms, share of unique entries."""
     clips = [e for e, _ in found]
     binning = events.Binning(10_000, 34)
-    unique = [len(bins_of(e, binning, (34, 34, 2))) / len(e) for e in clips]
+    unique = [len(bins_of(e, binning, (34, 34, 2))[0]) / len(e) for e in clips]
     return (
         np.median([len(e) for e in clips]),
         np.mean([e["p"].mean() for e in clips]),
@@ -185,7 +185,7 @@ def test_numbers_that_the_stand_in_is_held_to_are_the_recordings(nmnist):
 def test_stand_in_and_recordings_share_one_code_path(empty):
     clips = events.clips("nmnist", "test", "quick")
     assert (clips.source, len(clips), clips.channels) == ("stand-in", 100, 2312)
-    assert type(events.dataset("nmnist", "test")) is events.EventSet
+    assert type(events.dataset("nmnist", "test")) is events.readers.NMNIST
 
 
 BAD = {

@@ -6,8 +6,10 @@
 from lindecay.events.binning import Binning
 from lindecay.events.clips import Clips, binned, clips
 from lindecay.events.facts import Facts, checked_split, facts, manifest
+from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
-from lindecay.events.sources import Location, locate
+from lindecay.events.sources import MAKERS, Location, _base, locate
+from lindecay.events.splits import validation
 
 __all__ = [
     "Binning",
@@ -22,22 +24,31 @@ __all__ = [
     "info",
     "locate",
     "manifest",
+    "openings",
+    "validation",
 ]
 
 
-def dataset(name: str, split: str, size: str | None = None) -> EventSet:
+def dataset(
+    name: str, split: str, size: str | None = None, why: str | None = None
+) -> EventSet:
     """Raw clips: a sequence of (events x, y, t, p; label), sorted by path.
 
     size: profile whose stand-in is meant, where there are no recordings.
+    why: what a test split is opened for; that it was is written down.
     """
-    found = locate(name, size)
-    return EventSet(name, checked_split(split), found.folder)
+    return open_split(locate(name, size), checked_split(split), why)
+
+
+def available() -> list[str]:
+    """Sets that are here, or that a stand-in can be made for."""
+    return [n for n in manifest() if n in MAKERS or (_base() / facts(n).tonic).exists()]
 
 
 def info(size: str | None = None) -> dict[str, dict]:
     """What `lindecay data info --json` prints: every set that can be had."""
     rows = {}
-    for name in ("nmnist",):
+    for name in available():
         found = locate(name, size)
         rows[name] = {
             "source": found.source,

@@ -29,6 +29,7 @@ class Facts(BaseModel):
     official: dict[str, int]  # clips of the official release
     geometry: tuple[int, int, int]
     classes: tuple[str, ...]
+    grouped: bool  # whether speakers or users can be held out
     limit_us: int  # no event of an honest file is later
     licence: str
     cite: str

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from lindecay.events import saccades
 from lindecay.events.facts import SPLITS, Facts, facts, manifest
-from lindecay.events.readers import EventSet, reader
+from lindecay.events.readers import open_set, reader
 from lindecay.settings import Fault, data_dir, profile
 from lindecay.store import memo
 
 SEED = 2603  # of the stand-ins
+MAKERS = {"nmnist": saccades}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _base() -> Path:
 
 def count(known: Facts, base: Path) -> dict[str, int]:
     """Clips of each split below `base`."""
-    return {split: len(EventSet(known.name, split, base)) for split in SPLITS}
+    return {split: len(open_set(known.name, split, base)) for split in SPLITS}
 
 
 def _recordings(known: Facts, base: Path) -> Location:
@@ -145,8 +146,7 @@ def _sums(path: Path) -> tuple[str, str]:
 
 def _stand_in(known: Facts, size: str | None) -> Location:
     """The stand-in, made once and kept in the store."""
-    makers = {"nmnist": saccades}
-    if known.name not in makers:
+    if known.name not in MAKERS:
         raise Fault(
             f"no {known.title} here",
             expected=f"a folder {known.tonic}",
@@ -154,7 +154,7 @@ def _stand_in(known: Facts, size: str | None) -> Location:
             where=str(data_dir()),
             do=f"run 'lindecay data get {known.name}'",
         )
-    maker = makers[known.name]
+    maker = MAKERS[known.name]
     sizes = profile(size or os.environ.get("LINDECAY_PROFILE") or "quick").stand_in
     params = {"set": known.name, "sizes": sizes, "seed": SEED}
 

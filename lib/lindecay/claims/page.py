@@ -1,0 +1,175 @@
+"""The report for people: terminal, page, Markdown, badge.
+
+The page's table becomes cards on a narrow screen (book/_static/claims.css); each
+verdict carries a sign as well as a word, so that no meaning hangs on colour.
+"""
+
+import base64
+from html import escape
+
+from rich.table import Table
+
+from lindecay.claims import assumptions
+from lindecay.claims.judge import Row
+from lindecay.claims.registry import Claim, load
+from lindecay.claims.words import number
+
+SIGNS = {
+    "exact": "\u2713\u2713",
+    "within-tolerance": "\u2713",
+    "trend-only": "\u2197",
+    "differs": "\u2717",
+    "paper-inconsistent": "\u2260",
+    "not-comparable": "\u2014",
+    "not-attempted": "\u25cb",
+}
+STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
+
+
+def ours(row: Row) -> str:
+    """Our value with its interval; words for a claim without one."""
+    told = number(row.ours) if row.ours is not None else "no value"
+    return told + (f" ({number(row.interval)})" if row.interval else "")
+
+
+def published(claim: Claim) -> str:
+    return f"{claim.text} {claim.unit}".strip()
+
+
+def basis(row: Row) -> str:
+    """What our value rests on: seeds, clips, source, profile."""
+    if row.ours is None:
+        return f"{row.profile} profile"
+    counted = [
+        f"{row.seeds} seeds" if row.seeds else "",
+        f"{row.clips:,} clips" if row.clips else "",
+        row.source,
+        f"{row.profile} profile",
+    ]
+    return ", ".join(c for c in counted if c)
+
+
+def status(row: Row) -> str:
+    return "not run" if row.verdict == "not-attempted" else STATUS[row.status]
+
+
+def table(report) -> Table:
+    """For the terminal."""
+    shown = Table(title=f"Claims of the paper, profile {report.profile}")
+    for head in ("claim", "published", "ours", "status", "verdict"):
+        shown.add_column(head, overflow="fold")
+    for row in report.rows:
+        verdict = f"{SIGNS[row.verdict]} {row.verdict}"
+        told = published(load()[row.id])
+        shown.add_row(row.id, told, ours(row), status(row), verdict)
+    return shown
+
+
+def markdown(report) -> str:
+    """For a comment or a wiki; one line a claim."""
+    head = "| claim | published | ours | status | verdict | why |\n"
+    lines = [head + "|---|---|---|---|---|---|"]
+    for row in report.rows:
+        cells = (row.id, published(load()[row.id]), ours(row), status(row))
+        told = " | ".join(c.replace("|", "\\|") for c in (*cells, row.verdict, row.why))
+        lines.append(f"| {told} |")
+    return "\n".join(lines) + "\n"
+
+
+def badge(report) -> dict:
+    """shields.io's endpoint form: judged claims, red when the check is red."""
+    judged = sum(report.tally[v] for v in ("exact", "within-tolerance", "trend-only"))
+    told = f"{judged} of {len(report.rows)} hold, {report.tally['differs']} differ"
+    color = "critical" if report.problems else "informational"
+    return {"schemaVersion": 1, "label": "claims", "message": told, "color": color}
+
+
+def html(report, group: str | None = None) -> str:
+    """For the page: one table, a row a claim, an anchor a row."""
+    rows = [r for r in report.rows if group in (None, load()[r.id].group)]
+    heads = ("Claim", "Published", "Ours", "Verdict", "Why")
+    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
+    body = "\n".join(_tr(row) for row in rows)
+    return (
+        f'<div class="claims"><table class="claims-table"><thead><tr>{head}</tr>'
+        f"</thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _tr(row: Row) -> str:
+    claim = load()[row.id]
+    cells = (
+        ("Published", f"<b>{escape(published(claim))}</b>{_quote(claim)}"),
+        ("Ours", f"<b>{escape(ours(row))}</b><small>{_basis(row)}</small>"),
+        ("Verdict", _verdict(row.verdict)),
+        ("Why", _why(row, claim)),
+    )
+    head = f'<th scope="row">{escape(claim.title)}<small>{row.id}</small></th>'
+    rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
+    return f'<tr id="{row.id}">{head}{rest}</tr>'
+
+
+def _quote(claim: Claim) -> str:
+    return f"<small>\u201c{escape(claim.quote)}\u201d</small>"
+
+
+def _basis(row: Row) -> str:
+    mark = {"not run": "none"}.get(status(row), row.status)
+    told = f'<span class="status {mark}">{status(row)}</span>'
+    return f"{escape(basis(row))}<br>{told}"
+
+
+def _verdict(verdict: str) -> str:
+    sign = f'<span aria-hidden="true">{SIGNS[verdict]}</span>'
+    return f'<span class="verdict {verdict}">{sign} {verdict}</span>'
+
+
+def _why(row: Row, claim: Claim) -> str:
+    parts = [f"<p>{escape(row.why)}</p>", _others(row), _fine_print(claim)]
+    link = f'<a href="{claim.chapter}.html">{claim.chapter}</a>'
+    run = f"<code>{escape(claim.command)}</code>"
+    return "".join(parts) + f"<p><small>Chapter {link} \u00b7 {run}</small></p>"
+
+
+def _others(row: Row) -> str:
+    if not row.others:
+        return ""
+    items = "".join(f"<li>{_other(other)}</li>" for other in row.others)
+    return f"<details><summary>The numbers behind it</summary><ul>{items}</ul></details>"
+
+
+def _other(other: dict) -> str:
+    told = f"{other['what']}: {number(other.get('value'), 4)}"
+    if other.get("interval"):
+        told += f" ({number(other['interval'])})"
+    extra = [str(other[k]) for k in ("verdict", "note") if other.get(k)]
+    return escape("; ".join([told, *extra]))
+
+
+def _fine_print(claim: Claim) -> str:
+    near = claim.tolerance.basis if claim.tolerance else "The printed rounding."
+    items = [f"Tolerance: {near}", f"What would settle it: {claim.settles}"]
+    known = assumptions.load()
+    rests = [known[id].title for id in claim.assumes if id in known]
+    if rests:
+        items.append("Rests on: " + "; ".join(rests) + ".")
+    body = "".join(f"<li>{escape(item)}</li>" for item in items)
+    summary = "Tolerance, assumptions, what would settle it"
+    return f"<details><summary>{summary}</summary><ul>{body}</ul></details>"
+
+
+def download(report) -> str:
+    """A link that hands out the report as JSON, without a server."""
+    data = base64.b64encode(report.to_json().encode()).decode()
+    return (
+        f'<p class="files"><a download="claims-{report.profile}.json" '
+        f'href="data:application/json;base64,{data}">All of it as JSON</a></p>'
+    )
+
+
+def state(report) -> str:
+    """Green or red, and why, for the top of the page."""
+    if not report.problems:
+        return '<p class="claims-state green">\u2713 No verdict moved unnoticed.</p>'
+    items = "".join(f"<li>{escape(str(p))}</li>" for p in report.problems)
+    return f'<div class="claims-state red"><p>\u2717 Red:</p><ul>{items}</ul></div>'

@@ -1,0 +1,203 @@
+"""The registry: one entry for every number that the paper's summary prints.
+
+data/claims/paper.yml says what was printed and where, how close counts as close
+(written before the run that it judges), what it takes to check it, and which rule
+compares. Numbers stay as printed: 0.96 is the window [0.955, 0.965].
+"""
+
+import re
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lindecay.settings import Fault, committed
+
+Verdict = Literal[
+    "exact",
+    "within-tolerance",
+    "trend-only",
+    "differs",
+    "paper-inconsistent",
+    "not-comparable",
+    "not-attempted",
+]
+VERDICTS: tuple[str, ...] = Verdict.__args__
+Kind = Literal[
+    "stochastic",
+    "derived",
+    "definition",
+    "qualitative",
+    "simulated",
+    "exact",
+    "historical",
+    "citation",
+]
+Group = Literal["accuracy", "network", "array", "energy", "context"]
+
+
+class Strict(BaseModel):
+    """An entry whose misspelt field is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tolerance(Strict):
+    """How far from the printed value still counts, and why that far."""
+
+    value: float | None = None  # in the claim's unit
+    relative: float | None = None  # as a share of the printed value
+    basis: str = Field(min_length=20)
+
+    def reach(self, printed: float) -> float:
+        """Half-width of the tolerance around a printed value.
+
+        >>> Tolerance(relative=0.5, basis="an example of a basis").reach(4.0)
+        2.0
+        """
+        return max(self.value or 0.0, abs(printed) * (self.relative or 0.0))
+
+
+class Claim(Strict):
+    """One published number (or statement) and how it is judged."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    title: str
+    group: Group
+    kind: Kind
+    quote: str = Field(min_length=4)  # verbatim in the source text
+    again: tuple[str, ...] = ()  # where the text says it again
+    printed: tuple[str, ...] = ()  # the numbers, with the digits as printed
+    says: str = ""  # the statement, where the claim is not a number
+    unit: str = ""
+    tolerance: Tolerance | None = None
+    needs: Literal["none", "nmnist", "shd", "dvsgesture"] = "none"
+    rule: str
+    args: dict[str, Any] = {}
+    reads: tuple[str, ...] = ()  # result ids without which there is no verdict
+    may_read: tuple[str, ...] = ()  # result ids that add to it
+    assumes: tuple[str, ...] = ()  # ids in data/claims/assumptions.yml
+    chapter: str
+    why: str
+    settles: str = Field(min_length=10)  # what would settle it
+    command: str
+    not_yet: str = ""  # why no run has tried it; empty once one has
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Claim":
+        if not (self.printed or self.says):
+            raise ValueError(f"{self.id}: neither printed nor says")
+        judged = self.kind in ("stochastic", "simulated")
+        if judged and self.printed and self.tolerance is None:
+            raise ValueError(f"{self.id}: no tolerance with a basis")
+        return self
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The printed numbers."""
+        return tuple(float(p) for p in self.printed)
+
+    @property
+    def published(self) -> float | list[float] | str:
+        """As in JSON: a number, a two-element list, or the statement."""
+        if not self.printed:
+            return self.says
+        return self.values[0] if len(self.printed) == 1 else list(self.values)
+
+    @property
+    def text(self) -> str:
+        """As in prose: `0.96`, `1.1 to 16.7`, or the statement."""
+        return " to ".join(self.printed) or self.says
+
+    @property
+    def quotes(self) -> tuple[str, ...]:
+        return (self.quote, *self.again)
+
+
+class Exemption(Strict):
+    """Digits of the source text that are no published number."""
+
+    quote: str
+    reason: str = Field(min_length=10)
+
+
+class Source(Strict):
+    """What the claims are quoted from."""
+
+    file: str
+    sha256: str
+    title: str
+    arxiv: str
+    authors: str
+    date: str
+    licence: str
+    note: str
+
+
+class Registry(Strict):
+    """The whole file; ids are unique."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    source: Source
+    exempt: tuple[Exemption, ...]
+    claims: tuple[Claim, ...]
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Registry":
+        ids = [claim.id for claim in self.claims]
+        twice = sorted({id for id in ids if ids.count(id) > 1})
+        if twice:
+            raise ValueError(f"id used twice: {', '.join(twice)}")
+        return self
+
+
+def window(printed: str) -> tuple[float, float]:
+    """All values that print as `printed`.
+
+    >>> window("0.96")
+    (0.955, 0.965)
+    >>> window("69")
+    (68.5, 69.5)
+    """
+    number = Decimal(printed)
+    half = Decimal((0, (5,), number.as_tuple().exponent - 1))
+    return float(number - half), float(number + half)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}"
+
+
+def read(path: Path, model: type[BaseModel]) -> Any:
+    """A YAML file as `model`; Fault with the first thing that is wrong."""
+    expected = f"YAML that fits {model.__name__}"
+    try:
+        return model.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+    except ValidationError as error:
+        found = _one_line(error)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")[:120]
+    raise Fault("bad registry", expected=expected, found=found, where=str(path))
+
+
+@cache
+def registry() -> Registry:
+    """data/claims/paper.yml, validated."""
+    return read(committed("claims/paper.yml"), Registry)
+
+
+def load() -> dict[str, Claim]:
+    """Every claim by id, in the order of the registry."""
+    return {claim.id: claim for claim in registry().claims}
+
+
+def claim(id: str) -> Claim:
+    """The claim called `id`; Fault when there is none."""
+    if id not in load():
+        raise Fault("unknown claim", expected="an id of data/claims/paper.yml", found=id)
+    return load()[id]

@@ -41,7 +41,7 @@ def quantize_weights(w: torch.Tensor, scale: torch.Tensor, bits: int) -> torch.T
         bits: width in two's complement, 1 to 8 (1 means -1 and 0).
 
     >>> quantize_weights(torch.tensor([-9.0, -0.4, 0.6, 9.0]), torch.tensor(1.0), 3)
-    tensor([-4., -0., 1., 3.])
+    tensor([-4.,  0.,  1.,  3.])
     """
     check_bits("weight bits", bits, 1, 8)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
@@ -89,7 +89,7 @@ class Grid:
         The threshold takes 2^f/s LSB; the membrane must reach past it, so the LSB
         is never so fine that theta exceeds half of V_max.
         """
-        reach = float(w.abs().max()) / (2 ** (self.weight_bits - 1) - 0.5)
+        reach = float(w.detach().abs().max()) / (2 ** (self.weight_bits - 1) - 0.5)
         finest = 2.0**self.fraction_bits / (self.v_max / 2)
         return max(reach, finest)
 
@@ -185,7 +185,7 @@ class Checkpoint:
     def load(cls, path: Path) -> "Checkpoint":
         """Read and check; Fault names the array and what is wrong with it."""
         try:
-            with np.load(path, allow_pickle=False) as z:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as z:
                 arrays = {key: z[key] for key in z.files}
             meta = json.loads(str(arrays.pop("meta")))
             layers = tuple(

@@ -1,0 +1,159 @@
+"""The networks of the book: sizes as dataclasses, layers as thin modules.
+
+Each layer: I = W x for all time steps at once, then the neuron's time loop. With a
+grid the same code runs on integers held in float32 (see quantization).
+
+The paper publishes no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lindecay import kernels
+from lindecay.quantization import Checkpoint, Grid, Layer, quantize_weights, ste_round
+
+BETA_BITS = 8  # width of the exponential arm's multiplier
+SLOPE = 2.0  # of snnTorch's fast sigmoid
+GAIN = (0.4, 6.0)  # variance of the first and the later layers' start, x inputs / 3
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One neuron model of the comparison."""
+
+    name: str
+    law: str
+    label: str
+    colour: str
+
+
+ARMS = {
+    "vlif": Arm("vlif", "exponential", "v-LIF (exponential)", "#0072B2"),
+    "ldlif": Arm("ldlif", "shrink", "LD-LIF (linear)", "#D55E00"),
+    "if": Arm("if", "none", "IF (no decay)", "#009E73"),
+}
+
+
+@dataclass(frozen=True)
+class MlpSpec:
+    """A fully connected network; threshold 1 in real units."""
+
+    name: str
+    sizes: tuple[int, ...]
+    law: str
+    beta: float  # decay factor per step, or what lambda is matched to
+    grid: Grid
+
+    @property
+    def lam(self) -> float:
+        """lambda* = (1 - beta)/(1 + beta), least squares on [0, 1]."""
+        return (1 - self.beta) / (1 + self.beta)
+
+
+class SpikingLinear(nn.Module):
+    """Linear synapses without bias, then one decaying neuron per output."""
+
+    def __init__(self, spec: MlpSpec, inputs: int, outputs: int, gain: float):
+        super().__init__()
+        self.law, self.grid = spec.law, spec.grid
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        nn.init.uniform_(self.weight, -gain, gain)
+        # the fixed LSB: what the weights span at the start
+        self.register_buffer("scale", torch.tensor(spec.grid.scale_for(self.weight)))
+        start = spec.beta if self.law == "exponential" else spec.lam
+        self.decay = nn.Parameter(torch.tensor(start))
+
+    def integers(self) -> dict:
+        """Weights, theta and decay on the grid, integer-valued, with gradients."""
+        lsb = 2.0**self.grid.fraction_bits / self.scale
+        theta = lsb.round()
+        w = quantize_weights(self.weight, self.scale, self.grid.weight_bits)
+        if self.law == "exponential":
+            top = 2.0**BETA_BITS
+            return {
+                "w": w,
+                "theta": theta,
+                "beta_q": ste_round((self.decay * top).clamp(0, top)),
+            }
+        lam = ste_round((self.decay * lsb).clamp(0, float(theta - 1)))
+        return {"w": w, "theta": theta, "lam": lam}
+
+    def forward(self, x: torch.Tensor, synapses) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spikes and membranes before reset, both [T, batch, out].
+
+        `synapses(x, w)` computes x @ w.T for x [T, batch, in].
+        """
+        q = self.integers()
+        current = synapses(x, q["w"] * 2.0**self.grid.fraction_bits)
+        lsb = float(2.0**self.grid.fraction_bits / self.scale)
+        return kernels.sequence(
+            current,
+            law=self.law,
+            lam=q.get("lam", 0.0),
+            beta_q=q.get("beta_q"),
+            shift=BETA_BITS if "beta_q" in q else None,
+            theta=q["theta"],
+            clamp=(self.grid.v_min, self.grid.v_max),
+            scale=lsb,
+            slope=SLOPE,
+        )
+
+
+class Mlp(nn.Module):
+    """A stack of SpikingLinear layers; output = spikes of the last one."""
+
+    def __init__(self, spec: MlpSpec):
+        super().__init__()
+        self.spec = spec
+        pairs = zip(spec.sizes[:-1], spec.sizes[1:])
+        self.layers = nn.ModuleList(
+            SpikingLinear(spec, i, o, gain=_gain(i, first=k == 0))
+            for k, (i, o) in enumerate(pairs)
+        )
+
+    def forward(self, x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """(spikes, membranes) of every layer for x [T, batch, in], binary."""
+        states = []
+        for layer in self.layers:
+            states.append(layer(x, nn.functional.linear))
+            x = states[-1][0]
+        return states
+
+
+def _gain(inputs: int, first: bool) -> float:
+    """Bound of the uniform start: few inputs must move a membrane, none flood it."""
+    return math.sqrt((GAIN[0] if first else GAIN[1]) / inputs)
+
+
+def export(net: Mlp, meta: dict) -> Checkpoint:
+    """The network as integers; `meta` says what it was trained on."""
+    layers = []
+    for k, layer in enumerate(net.layers):
+        q = {key: v.detach() for key, v in layer.integers().items()}
+        whole = {key: v.round().to(torch.int32).numpy() for key, v in q.items()}
+        layers.append(
+            Layer(
+                name=f"fc{k + 1}",
+                w=whole["w"].astype("int8"),
+                theta=whole["theta"],
+                lam=whole.get("lam", whole["theta"] * 0),
+                bits=net.spec.grid.weight_bits,
+                beta=whole.get("beta_q"),
+                beta_shift=BETA_BITS if "beta_q" in whole else None,
+            )
+        )
+    contract = {
+        "network": net.spec.name,
+        "law": net.spec.law,
+        "reset": "subtract",
+        "fires": "U > theta",
+        "order": "decay, integrate, clamp, fire, reset",
+        "bins": "binary",
+        "readout": "count",
+        "B": net.spec.grid.membrane_bits,
+        "f": net.spec.grid.fraction_bits,
+    }
+    return Checkpoint(contract | meta, tuple(layers))

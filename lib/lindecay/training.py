@@ -1,0 +1,337 @@
+"""Training: paired arms on one grid, resumable, stamped; evaluation in integers.
+
+Same initial weights, data order, surrogate and reset for every arm of a seed; only
+the decay differs. The loss is cross entropy on output spike counts (snnTorch's
+`ce_count_loss`); accuracy is always the integer network's, on the exported weights.
+"""
+
+import io
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from scipy import stats
+from snntorch import functional as sf
+
+from lindecay import events, integer, store
+from lindecay.networks import ARMS, Mlp, MlpSpec, export
+from lindecay.quantization import Checkpoint, Grid
+from lindecay.settings import Fault, Profile, profile, store_dir
+
+BETA = 0.9  # per 10 ms bin, not tuned (see 91_assumptions)
+LEARNING_RATE = 2.5e-4  # chosen on 200 training clips held out
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that one training run depends on."""
+
+    arm: str
+    seed: int
+    profile: Profile
+    data: str = "nmnist"
+    beta: float = BETA  # lambda starts at its match
+
+    def spec(self, clips: events.Clips) -> MlpSpec:
+        p = self.profile
+        grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
+        sizes = (clips.channels, p.hidden, 10)
+        return MlpSpec("MLP-1", sizes, arm(self.arm).law, self.beta, grid)
+
+
+def arm(name: str):
+    """The arm called `name`; Fault when there is none."""
+    if name not in ARMS:
+        raise Fault("unknown arm", expected=" or ".join(ARMS), found=repr(name))
+    return ARMS[name]
+
+
+def clips_for(profile_name: str, split: str) -> events.Clips:
+    """Binned N-MNIST clips at the profile's sizes."""
+    return events.clips("nmnist", split, profile(profile_name))
+
+
+def checkpoint_for(profile_name: str, arm_name: str, seed: int = 0) -> Checkpoint:
+    """The trained integer network; trained now unless it is in the store."""
+    folder = train(Plan(arm_name, seed, profile(profile_name)))
+    return Checkpoint.load(folder / "checkpoint.npz")
+
+
+def train(plan: Plan, quiet: bool = False) -> Path:
+    """Train once; returns the finished folder of the store.
+
+    It holds checkpoint.npz (integers), state.pt (real weights) and curve.json.
+    A killed run goes on at the last finished epoch, with the same result.
+    """
+    arm(plan.arm)
+    clips = events.clips(plan.data, "train", plan.profile)
+    sizes = asdict(plan.profile)
+    for unused in ("name", "seeds", "prove_clips"):
+        sizes.pop(unused)
+    params = {
+        "arm": plan.arm,
+        "seed": plan.seed,
+        "beta": plan.beta,
+        "sizes": sizes,
+        "data": clips.sha256,
+        "source": clips.source,
+    }
+    key = store.key_of(params, MODULES)
+
+    def build(folder: Path) -> None:
+        _fit(plan, clips, folder, store_dir() / "unfinished" / f"{key}.pt", quiet)
+
+    return store.memo("training", params, MODULES, build)
+
+
+MODULES = ("lindecay.training",)
+
+
+def _fit(plan: Plan, clips, folder: Path, unfinished: Path, quiet: bool) -> None:
+    generator = torch.Generator().manual_seed(plan.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        net = Mlp(plan.spec(clips))
+    optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
+    curve = _resume(unfinished, net, optimizer, generator)
+    with _progress(quiet) as bar:
+        task = bar.add_task(
+            f"{plan.arm} seed {plan.seed}", total=plan.profile.epochs, note=""
+        )
+        bar.update(task, completed=len(curve))
+        while len(curve) < plan.profile.epochs:
+            curve.append(_epoch(net, optimizer, clips, plan.profile.batch, generator))
+            _keep(unfinished, net, optimizer, generator, curve)
+            bar.update(task, advance=1, note=f"loss {curve[-1]['loss']:.3f}")
+    _finish(plan, net, clips, curve, folder)
+    unfinished.unlink(missing_ok=True)
+
+
+def _epoch(net, optimizer, clips, batch: int, generator) -> dict:
+    order = torch.randperm(len(clips), generator=generator).numpy()
+    loss_of = sf.ce_count_loss()
+    losses, right, spikes = [], 0, 0.0
+    for start in range(0, len(order), batch):
+        idx = order[start : start + batch]
+        x = torch.from_numpy(clips.dense(idx)).float()  # (time, batch, channels)
+        target = torch.from_numpy(clips.labels[idx])
+        states = net(x)
+        loss = loss_of(states[-1][0], target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        right += int((states[-1][0].sum(0).argmax(1) == target).sum())
+        spikes += float(states[0][0].detach().mean()) * len(idx)
+    return {
+        "loss": float(np.mean(losses)),
+        "accuracy": right / len(order),
+        "hidden_rate": spikes / len(order),
+        "decay": [float(layer.decay.detach()) for layer in net.layers],
+    }
+
+
+def _keep(path: Path, net, optimizer, generator, curve) -> None:
+    state = {
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "curve": curve,
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    store.write_atomic(path, buffer.getvalue())
+
+
+def _resume(path: Path, net, optimizer, generator) -> list[dict]:
+    """Load what a killed run had finished; an empty curve when there is none."""
+    if not path.exists():
+        return []
+    state = torch.load(path, weights_only=True)
+    net.load_state_dict(state["net"])
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+    return state["curve"]
+
+
+def _finish(plan: Plan, net, clips, curve, folder: Path) -> None:
+    meta = {
+        "data": {
+            "name": clips.name,
+            "source": clips.source,
+            "sha256": clips.sha256,
+            "dt_us": clips.dt_us,
+            "train_clips": len(clips),
+        },
+        "T": clips.steps,
+        "seed": plan.seed,
+        "arm": plan.arm,
+        "epochs": plan.profile.epochs,
+    }
+    export(net, meta).save(folder / "checkpoint.npz")
+    torch.save(net.state_dict(), folder / "state.pt")
+    (folder / "curve.json").write_text(json.dumps(curve, indent=1))
+
+
+def load(plan: Plan) -> Mlp:
+    """The trained network in real weights, for the training forward."""
+    folder = train(plan)
+    net = Mlp(plan.spec(events.clips(plan.data, "train", plan.profile)))
+    net.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
+    return net
+
+
+def curve(plan: Plan) -> list[dict]:
+    """Loss, accuracy, firing rate and decay after each epoch."""
+    return json.loads((train(plan) / "curve.json").read_text())
+
+
+def training_forward(
+    net: Mlp, clips: events.Clips, batch: int = 50
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(U, S) of every layer as int32 [clips, T, out], from the training code."""
+    parts: list[list] = [[] for _ in net.layers]
+    for start in range(0, len(clips), batch):
+        idx = np.arange(start, min(start + batch, len(clips)))
+        with torch.no_grad():
+            states = net(torch.from_numpy(clips.dense(idx)).float())
+        for part, (s, u) in zip(parts, states):
+            whole = (u.numpy(), s.numpy())
+            part.append([a.transpose(1, 0, 2).astype(np.int32) for a in whole])
+    return [tuple(np.concatenate(x) for x in zip(*part)) for part in parts]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One arm on the test clips, a row per seed."""
+
+    arm: str
+    right: np.ndarray  # bool [seeds, clips]
+    sops: np.ndarray  # synaptic operations per clip, [seeds]
+    spikes: np.ndarray  # hidden spikes per clip, [seeds]
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """Per cent of the clips, [seeds]."""
+        return 100.0 * self.right.mean(1)
+
+
+def compare(profile_name: str, arms=("vlif", "ldlif", "if")) -> dict[str, Outcome]:
+    """Every arm with the profile's seeds, trained if need be, on the test clips."""
+    clips = clips_for(profile_name, "test")
+    seeds = profile(profile_name).seeds
+    return {
+        name: _outcome(
+            name, [checkpoint_for(profile_name, name, s) for s in seeds], clips
+        )
+        for name in arms
+    }
+
+
+def _outcome(name: str, checkpoints, clips: events.Clips) -> Outcome:
+    traces = [integer.run(ck, clips, record=False) for ck in checkpoints]
+    n = len(clips)
+    return Outcome(
+        name,
+        right=np.array([t.predictions == clips.labels for t in traces]),
+        sops=np.array([sum(layer.sops for layer in t.layers) / n for t in traces]),
+        spikes=np.array([t.layers[0].spikes / n for t in traces]),
+    )
+
+
+def correct(ck: Checkpoint, clips: events.Clips) -> np.ndarray:
+    """Which clips the integer network gets right, bool [clips]."""
+    return integer.run(ck, clips, record=False).predictions == clips.labels
+
+
+def with_lambda(ck: Checkpoint, change: Callable[[np.ndarray], np.ndarray]):
+    """The same network with other decays, not retrained."""
+    layers = [
+        replace(layer, lam=np.asarray(change(layer.lam), np.int32))
+        for layer in ck.layers
+    ]
+    return Checkpoint(ck.meta, tuple(layers))
+
+
+def binomial_se(accuracy: float, clips: int) -> float:
+    """Standard error of one accuracy, in points: 100 sqrt(p (1 - p) / n).
+
+    >>> round(binomial_se(0.98, 10_000), 2)
+    0.14
+    """
+    return 100.0 * math.sqrt(accuracy * (1 - accuracy) / clips)
+
+
+def minimum_detectable_drop(accuracy: float, clips: int) -> float:
+    """Smallest drop between two independent runs found with power 80 % at 5 %.
+
+    >>> round(minimum_detectable_drop(0.9, 100), 1)
+    11.9
+    """
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    return float(z * math.sqrt(2) * binomial_se(accuracy, clips))
+
+
+def paired_drop(base: np.ndarray, other: np.ndarray, draws: int = 10_000) -> dict:
+    """Mean paired drop of `other` against `base`, in points, with intervals.
+
+    Args:
+        base, other: which clips were right, bool [seeds, clips], same seeds.
+        draws: of the bootstrap that crosses seeds with clips.
+
+    Returns:
+        mean, per_seed, seeds_interval (Student's t over seeds) and interval
+        (crossed bootstrap over seeds and clips, 95 %).
+
+    >>> r = paired_drop(np.ones((3, 4), bool), np.zeros((3, 4), bool), draws=10)
+    >>> r["mean"], r["interval"]
+    (100.0, (100.0, 100.0))
+    """
+    points = 100.0 * (base.astype(float) - other.astype(float))  # [seeds, clips]
+    seeds, clips = points.shape
+    per_seed = points.mean(1)
+    rng = np.random.default_rng(0)
+    picked = np.empty(draws)
+    for k in range(draws):
+        rows = points[rng.integers(0, seeds, seeds)]
+        picked[k] = rows[:, rng.integers(0, clips, clips)].mean()
+    low, high = np.percentile(picked, [2.5, 97.5])
+    return {
+        "mean": float(per_seed.mean()),
+        "per_seed": per_seed.tolist(),
+        "seeds_interval": _t_interval(per_seed),
+        "interval": (float(low), float(high)),
+    }
+
+
+def _t_interval(values: np.ndarray) -> tuple[float, float] | None:
+    if len(values) < 2:
+        return None
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs, {task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet or bool(os.environ.get("LINDECAY_QUIET")),
+        transient=True,
+    )

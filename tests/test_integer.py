@@ -1,0 +1,120 @@
+"""The integer network against plain Python written from the contract."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lindecay import integer
+from lindecay.events import Clips
+from lindecay.quantization import Checkpoint, Layer
+from lindecay.settings import Fault
+
+LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
+
+
+def clips_of(dense: np.ndarray) -> Clips:
+    """Binary array [clips, T, channels] as sparse clips."""
+    indptr, channel = integer.as_events(dense)
+    n, steps, channels = dense.shape
+    labels = np.zeros(n, np.int64)
+    facts = ("made up", "test", "stand-in", "0" * 64)
+    return Clips(indptr, channel, labels, steps, channels, 1000, *facts)
+
+
+def by_hand(law, v, lam, beta, shift):
+    """Decay of one membrane in Python's own integers."""
+    if law == "shrink":
+        return max(v - lam, 0) if v > 0 else min(v + lam, 0)
+    if law == "floor":
+        return max(v - lam, 0)
+    if law == "drift":
+        return v - lam
+    if law == "exponential":
+        whole, rest = divmod(abs(v) * beta, 2**shift)
+        whole += 2 * rest >= 2**shift  # ties away from zero
+        return whole if v >= 0 else -whole
+    if law == "shift":
+        return v - (v >> beta)
+    return v
+
+
+def slow(ck: Checkpoint, dense):
+    """U, V, S of the first layer, one neuron at a time."""
+    layer = ck.layers[0]
+    U = np.zeros((*dense.shape[:2], layer.out), int)
+    V, S = U.copy(), U.copy()
+    for c, clip in enumerate(dense):
+        for j in range(layer.out):
+            v = 0
+            theta, lam = int(layer.row("theta")[j]), int(layer.row("lam")[j])
+            for t, x in enumerate(clip):
+                got = int((layer.w[j].astype(int) * x).sum()) << ck.f
+                got += 0 if layer.bias is None else int(layer.bias[j])
+                beta = 0 if layer.beta is None else int(layer.beta)
+                u = by_hand(ck.law, v, lam, beta, layer.beta_shift or 0) + got
+                if ck.law == "floor_after":
+                    u = max(v + got - lam, 0)
+                u = min(max(u, ck.v_min), ck.v_max)
+                s = u > theta
+                v = {"subtract": u - theta, "zero": 0, "none": u}[ck.reset] if s else u
+                U[c, t, j], V[c, t, j], S[c, t, j] = u, v, s
+    return U, V, S
+
+
+def random_network(seed, law, reset="subtract", bias=False):
+    rng = np.random.default_rng(seed)
+    w = rng.integers(-4, 4, (7, 9)).astype(np.int8)
+    beta = rng.integers(200, 256) if law == "exponential" else rng.integers(1, 5)
+    layer = Layer(
+        "fc1",
+        w,
+        theta=rng.integers(20, 60, 7).astype(np.int32),
+        lam=rng.integers(0, 20, 7).astype(np.int32),
+        bits=3,
+        bias=rng.integers(-9, 9, 7).astype(np.int32) if bias else None,
+        beta=np.int32(beta) if law in ("exponential", "shift") else None,
+        beta_shift=8 if law == "exponential" else None,
+    )
+    meta = {"B": 8, "f": 2, "law": law, "reset": reset, "T": 12, "readout": "count"}
+    dense = (rng.random((3, 12, 9)) < 0.4).astype(np.uint8)
+    return Checkpoint(meta, (layer,)), dense
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(LAWS), st.booleans())
+def test_equals_plain_python_in_every_law(seed, law, bias):
+    reset = ("subtract", "zero", "none")[seed % 3]
+    ck, dense = random_network(seed, law, reset, bias)
+    trace = integer.run(ck, clips_of(dense)).layers[0]
+    for name, wanted in zip("UVS", slow(ck, dense)):
+        assert np.array_equal(getattr(trace, name), wanted), name
+
+
+def test_clears_and_clamps_are_counted():
+    ck, _ = random_network(3, "shrink")
+    dense = np.ones((1, 12, 9), np.uint8)
+    dense[:, 6:] = 0
+    U, V, _ = slow(ck, dense)
+    trace = integer.run(ck, clips_of(dense)).layers[0]
+    lam = ck.layers[0].row("lam")
+    before = V[:, :-1]
+    erased = (before != 0) & (np.abs(before) <= lam)
+    assert trace.clears == erased.sum() > 0
+    assert trace.sops == dense.sum() * 7
+
+
+def test_a_later_layer_sees_this_steps_spikes():
+    eye = Layer("fc1", np.eye(3, dtype=np.int8), np.int32(1), np.int32(0), 3)
+    meta = {"B": 8, "f": 2, "law": "none", "reset": "subtract", "T": 2}
+    ck = Checkpoint(meta, (eye, eye))
+    dense = np.zeros((1, 2, 3), np.uint8)
+    dense[0, 0, 1] = 1
+    trace = integer.run(ck, clips_of(dense))
+    assert trace.layers[1].S[0, 0].tolist() == [0, 1, 0]
+
+
+def test_clips_of_another_shape_are_refused():
+    ck, dense = random_network(0, "shrink")
+    with pytest.raises(Fault, match="expected 12 steps x 9 channels, found 5 x 9"):
+        integer.run(ck, clips_of(dense[:, :5]))

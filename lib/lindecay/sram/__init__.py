@@ -1,1 +1,33 @@
-"""Placeholder."""
+"""The SRAM array: trained networks bit by bit, cycle by cycle, with a ledger.
+
+`emulate` runs an integer checkpoint on emulated macros (layout A: bit-serial, a neuron
+is a column). Its states equal the integer network's; its ledger counts every event.
+"""
+
+from lindecay.sram import closed_forms, microcode, mutants
+from lindecay.sram.array import Array, Seen
+from lindecay.sram.ledger import Counts, Ledger
+from lindecay.sram.macro import LayerMachine, Run, build, emulate
+from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping, plan
+from lindecay.sram.microcode import Cycle, PortFault, Program
+
+__all__ = [
+    "Array",
+    "Counts",
+    "Cycle",
+    "LayerMachine",
+    "LayerPlan",
+    "Ledger",
+    "MacroSpec",
+    "Mapping",
+    "PortFault",
+    "Program",
+    "Run",
+    "Seen",
+    "build",
+    "closed_forms",
+    "emulate",
+    "microcode",
+    "mutants",
+    "plan",
+]

@@ -1,0 +1,97 @@
+"""Cycles of every program in closed form: what the ledger must come to.
+
+    update = decay + extend + clamp + fire + reset,  the same for any number of columns
+
+B membrane bits, A rows with guard rows, b weight bits, f fraction bits.
+"""
+
+
+def decay_cycles(law: str, B: int, A: int, beta: int = 0, n: int = 0) -> int:
+    """Cycles of the decay in place.
+
+    >>> [decay_cycles(law, 11, 16) for law in ("shrink", "floor", "drift", "none")]
+    [23, 22, 16, 0]
+    """
+    if law == "exponential":
+        if beta == 0:
+            return B
+        return 1 + n + sum(B + n - i for i in range(n) if beta >> i & 1)
+    forms = {"shrink": 2 * B + 1, "floor": 2 * B, "floor_after": 2 * A}
+    return {**forms, "drift": A, "shift": B, "none": 0}[law]
+
+
+def extend_cycles(law: str, B: int, A: int) -> int:
+    """Cycles that copy the sign into the guard rows (drift does it itself)."""
+    return 0 if law == "drift" else A - B
+
+
+def accumulate_cycles(width: int, bits: int, ports: int = 2) -> int:
+    """Cycles of one input spike; a single read port fetches the weight first."""
+    return width + (bits if ports == 1 else 0)
+
+
+def clamp_cycles(A: int, ports: int = 2) -> int:
+    """A - B rows are compared with the sign, B rows are set where they differ."""
+    return A + (1 if ports == 1 else 0)
+
+
+def fire_cycles(B: int) -> int:
+    """U - θ - 1 over B + 1 bits."""
+    return B + 1
+
+
+def reset_cycles(reset: str, B: int) -> int:
+    """B rows subtracted or cleared."""
+    return 0 if reset == "none" else B
+
+
+def update_cycles(
+    B: int,
+    A: int | None = None,
+    law: str = "shrink",
+    reset: str = "subtract",
+    ports: int = 2,
+    beta: int = 0,
+    n: int = 0,
+) -> int:
+    """Cycles of one state update: what does not depend on spikes or on N.
+
+    With the sign-aware decay and reset by subtraction, 3B + 2A + 2.
+
+    >>> update_cycles(11, 16)
+    67
+    """
+    A = B + 1 if A is None else A
+    return (
+        decay_cycles(law, B, A, beta, n)
+        + extend_cycles(law, B, A)
+        + clamp_cycles(A, ports)
+        + fire_cycles(B)
+        + reset_cycles(reset, B)
+    )
+
+
+def merge_cycles(widths: list[int]) -> int:
+    """Rounds follow one another; each lasts as long as its widest sum."""
+    return sum(widths)
+
+
+def on_one_macro(cycles: int, N: int, C: int = 256) -> int:
+    """The same on a single macro of C columns: ceil(N / C) times as long."""
+    return -(-N // C) * cycles
+
+
+def word_sequential_cycles(N: int, ports: int = 1) -> int:
+    """One membrane word after another: read, compute, write.
+
+    Two cycles a neuron where read and write share a port, one where they do not.
+
+    >>> [word_sequential_cycles(512, ports) for ports in (1, 2)]
+    [1024, 512]
+    """
+    return N * (2 if ports == 1 else 1)
+
+
+def row_wide_cycles(N: int, B: int, C: int = 256, ports: int = 1) -> int:
+    """One membrane row after another, C // B words at once, near memory."""
+    return -(-N // (C // B)) * (2 if ports == 1 else 1)

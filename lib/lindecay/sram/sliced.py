@@ -1,0 +1,214 @@
+"""The same array at speed: 512 columns a plane, the programs as tables of masks.
+
+`array.Array` is the meaning, this is the machine for whole test sets. One call runs a
+program on one row tile: every cycle reads its rows from the packed cells, adds below
+all columns at once, and writes its row back; latches stay in registers within a
+program. Nothing is computed on integers: no sum of several events skips a membrane
+that the array would have held.
+"""
+
+import numpy as np
+from numba import njit
+
+from lindecay.sram import microcode
+from lindecay.sram.ledger import FIELDS
+from lindecay.sram.microcode import SPACES, Cycle, Program
+from lindecay.sram.planes import WORDS, load, ones, splat, store, total
+
+ALL = 0xFFFFFFFFFFFFFFFF
+LONGEST = 64  # bits of the widest sum that can travel over the bus
+
+_MACRO_CYCLES = FIELDS.index("macro_cycles")
+_READ_ROWS = FIELDS.index("read_rows")
+_WRITE_ROWS = FIELDS.index("write_rows")
+_ADDER = FIELDS.index("adder_ops")
+_SELECTED = FIELDS.index("columns_selected")
+_DISCHARGES = FIELDS.index("discharges")
+_FLIPS = FIELDS.index("flips")
+
+# columns of the table of rows
+A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
+MASKED, ADDS, EMIT, REGISTER, BIT = range(8, 13)
+ERRORS = {
+    1: "too many wordlines on one port",
+    2: "no such row",
+    3: "masked write without write-back",
+    4: "too many reads",
+}
+
+
+def encode(program: Program) -> tuple[np.ndarray, np.ndarray]:
+    """A program as int64 [cycles, 13] (rows, flags) and uint64 [cycles, 24] (masks)."""
+    rows = [_rows(cycle) for cycle in program.cycles]
+    masks = [_masks(cycle) for cycle in program.cycles]
+    return (
+        np.array(rows, np.int64).reshape(-1, 13),
+        np.array(masks, np.uint64).reshape(-1, 24),
+    )
+
+
+def _rows(cycle: Cycle) -> list[int]:
+    further = cycle.a[1:] + cycle.b[1:] + cycle.w[1:]  # refused when it runs
+    out = []
+    for rows in (cycle.a, cycle.b, cycle.w, further):
+        out += [SPACES.index(rows[0][0]), rows[0][1]] if rows else [-1, 0]
+    register = {"lam": 0, "theta": 1}.get(cycle.y, -1)
+    masked = bool(cycle.masked and cycle.w)
+    return [*out, masked, cycle.adds, cycle.emit, register, cycle.bit]
+
+
+def _masks(c: Cycle) -> list[int]:
+    tests = [
+        c.x == "A",
+        c.x == "G",
+        c.y == "B",
+        c.y == "T",
+        c.y == "bus",
+        c.invert in ("~", "^~T"),
+        c.invert in ("^T", "^~T"),
+        c.carry == "C",
+        c.carry in ("1", "~T"),
+        c.carry == "~T",
+        c.adds,
+        c.value == "sum",
+        c.value in ("T", "~T"),
+        c.value == "~T",
+        not c.masked,
+        c.T == "hold",
+        c.T == "X",
+        c.T == "Y",
+        c.T == "sum",
+        c.G in ("hold", "G|sum"),
+        c.G == "~sum",
+        c.G == "sum^T",
+        "sum" in c.G,
+        c.G in ("X", "X|sum"),
+    ]
+    return [ALL if test else 0 for test in tests]
+
+
+@njit(cache=True)
+def _resolve(rows, i, bases, height, ports, err):
+    """Rows of cycle i as numbers, -1 for none; False where a port rule breaks."""
+    a = b = w = -1
+    if rows[i, A_SPACE] >= 0:
+        a = bases[rows[i, A_SPACE]] + rows[i, A_ROW]
+    if rows[i, B_SPACE] >= 0:
+        b = bases[rows[i, B_SPACE]] + rows[i, B_ROW]
+    if rows[i, W_SPACE] >= 0:
+        w = bases[rows[i, W_SPACE]] + rows[i, W_ROW]
+    code = row = 0
+    if rows[i, MORE_SPACE] >= 0:
+        code, row = 1, bases[rows[i, MORE_SPACE]] + rows[i, MORE_ROW]
+    elif ports == 1 and a >= 0 and b >= 0:
+        code, row = 4, b
+    elif rows[i, MASKED] and w != a and w != b:
+        code, row = 3, w
+    for r, space in ((a, A_SPACE), (b, B_SPACE), (w, W_SPACE)):
+        if rows[i, space] >= 0 and (r < 0 or r >= height):
+            code, row = 2, r
+    if code:
+        err[0], err[1], err[2] = code, i, row
+    return a, b, w, code == 0
+
+
+@njit(cache=True)
+def execute(
+    cells, latches, tile, height, words, rows, masks, start, stop, bases, registers,
+    used, bus, macros, ports, counts, err,
+):  # fmt: skip
+    """Run cycles start … stop-1 on one row tile; adds to counts, False on a fault.
+
+    Args:
+        cells: uint64, flat [tiles, height, words]; latches: flat [tiles, 3, words].
+        rows, masks: encoded programs.
+        bases: first row of each space, int64 [5]; registers: λ and θ, int64 [2].
+        used: uint64 [words], columns that hold a neuron.
+        bus: uint64, flat [LONGEST, words], bits between macros.
+        macros: column tiles that work side by side.
+        counts: int64 [fields]; err: int64 [3] code, cycle, row.
+    """
+    nothing = splat(np.uint64(0))
+    reads = writes = adds = fell = flipped = selected = 0
+    for block in range(0, words, WORDS):
+        at = tile * 3 * words + block
+        T, G, C = (
+            load(latches, at),
+            load(latches, at + words),
+            load(latches, at + 2 * words),
+        )
+        U = load(used, block)
+        down, flips, chosen = nothing, nothing, nothing
+        for i in range(start, stop):
+            a, b, w, fine = _resolve(rows, i, bases, height, ports, err)
+            if not fine:
+                return False
+            A, B = nothing, nothing
+            if a >= 0:
+                A = load(cells, (tile * height + a) * words + block)
+                down = down + ones(A)
+            if b >= 0:
+                B = load(cells, (tile * height + b) * words + block)
+                down = down + ones(B)
+            line = (B & splat(masks[i, 2])) | (T & splat(masks[i, 3]))
+            if masks[i, 4]:
+                line = load(bus, (i - start) * words + block)
+            if rows[i, EMIT]:
+                store(bus, (i - start) * words + block, A)
+            if rows[i, REGISTER] >= 0:
+                bit = registers[rows[i, REGISTER]] >> rows[i, BIT] & 1
+                line = splat(np.uint64(0) - np.uint64(bit))
+            X = (A & splat(masks[i, 0])) | (G & splat(masks[i, 1]))
+            Y = line ^ splat(masks[i, 5]) ^ (T & splat(masks[i, 6]))
+            carry = (
+                (C & splat(masks[i, 7])) ^ splat(masks[i, 8]) ^ (T & splat(masks[i, 9]))
+            )
+            S = X ^ Y ^ carry
+            if w >= 0:
+                value = (S & splat(masks[i, 11])) | (
+                    (T ^ splat(masks[i, 13])) & splat(masks[i, 12])
+                )
+                meant = U & (splat(masks[i, 14]) | G)
+                where = (tile * height + w) * words + block
+                old = load(cells, where)
+                change = (old ^ value) & meant
+                store(cells, where, old ^ change)
+                flips = flips + ones(change)
+                chosen = chosen + ones(meant)
+            tagged = (S ^ splat(masks[i, 20]) ^ (T & splat(masks[i, 21]))) & splat(
+                masks[i, 22]
+            )
+            G = (G & splat(masks[i, 19])) | tagged | (X & splat(masks[i, 23]))
+            T = (
+                (T & splat(masks[i, 15]))
+                | (X & splat(masks[i, 16]))
+                | (line & splat(masks[i, 17]))
+                | (S & splat(masks[i, 18]))
+            )
+            if rows[i, ADDS]:
+                C = (X & Y) | (carry & (X ^ Y))
+                adds += block == 0
+            if block == 0:
+                reads += (a >= 0) + (b >= 0)
+                writes += w >= 0
+        store(latches, at, T)
+        store(latches, at + words, G)
+        store(latches, at + 2 * words, C)
+        fell += total(down)
+        flipped += total(flips)
+        selected += total(chosen)
+    counts[_MACRO_CYCLES] += (stop - start) * macros
+    counts[_READ_ROWS] += reads * macros
+    counts[_WRITE_ROWS] += writes * macros
+    counts[_ADDER] += adds * macros  # times columns, when the run is over
+    counts[_DISCHARGES] += fell
+    counts[_FLIPS] += flipped
+    counts[_SELECTED] += selected
+    return True
+
+
+def port_fault(err: np.ndarray, program: str, first: int, height: int) -> None:
+    """Turn the interpreter's error code into the error that names cycle and row."""
+    code, cycle, row = err.tolist()
+    expected = f"rows 0 to {height - 1}" if code == 2 else "one wordline a port"
+    microcode.refuse(ERRORS[code], program, cycle - first, str(row), expected)

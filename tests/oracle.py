@@ -1,0 +1,90 @@
+"""The oracle: the neuron's contract in plain numpy, written from its text alone.
+
+    V' = decay(V);  U = clamp(V' + sum(w << f) + bias);  S = U > theta;  V = reset(U)
+
+It reads the integer checkpoint itself and imports nothing of the package that it
+judges. Python's whole numbers in int64, one neuron as slow as the next.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+
+def load(path: Path) -> dict:
+    """An integer checkpoint: {"meta": …, "layers": [{w, theta, lam, …}]}."""
+    with np.load(path, allow_pickle=False) as stored:
+        meta = json.loads(str(stored["meta"]))
+        layers = []
+        for i, row in enumerate(meta["layers"]):
+            layer = {"name": row["name"], "shift": row.get("beta_shift") or 0}
+            for key in ("w", "theta", "lam", "bias", "beta"):
+                if f"{key}{i}" in stored.files:
+                    layer[key] = stored[f"{key}{i}"].astype(np.int64)
+            layers.append(layer)
+    return {"meta": meta, "layers": layers}
+
+
+def decay(law: str, V: np.ndarray, lam, beta=0, n=0) -> np.ndarray:
+    """One step of decay on whole numbers."""
+    if law == "shrink":
+        return np.sign(V) * np.maximum(np.abs(V) - lam, 0)
+    if law == "floor":
+        return np.maximum(V - lam, 0)
+    if law == "drift":
+        return V - lam
+    if law == "exponential":  # nearest, ties away from zero: 2|x| + 1 halved down
+        size = (2 * np.abs(V) * beta + 2**n) // (2 * 2**n)
+        return np.sign(V) * size
+    if law == "shift":
+        return V - np.floor_divide(V, 2**beta)
+    if law in ("none", "floor_after"):
+        return V
+    raise ValueError(law)
+
+
+def step(meta: dict, layer: dict, V: np.ndarray, x: np.ndarray) -> dict:
+    """One step of one layer: V [clips, out], x [clips, in] of 0 and 1."""
+    low, high = -(2 ** (meta["B"] - 1)), 2 ** (meta["B"] - 1) - 1
+    law, lam, theta = meta["law"], layer["lam"], layer["theta"]
+    rest = decay(law, V, lam, layer.get("beta", 0), layer["shift"])
+    # Whole numbers below 2^53 in float64 are exact, and the product is fast.
+    current = (x.astype(float) @ layer["w"].T.astype(float)).astype(np.int64)
+    raw = rest + current * 2 ** meta["f"] + layer.get("bias", 0)
+    if law == "floor_after":
+        raw = np.maximum(raw - lam, 0)
+    U = np.clip(raw, low, high)
+    S = U > theta
+    after = {"subtract": U - theta, "zero": np.zeros_like(U), "none": U}
+    return {
+        "U": U,
+        "S": S,
+        "V": np.where(S, after[meta["reset"]], U),
+        "clears": int(np.sum((V != 0) & (rest == 0))),
+        "clamps": int(np.sum(raw != U)),
+    }
+
+
+def run(network: dict, frames: np.ndarray) -> list[dict]:
+    """All layers over frames uint8 [T, clips, channels]; U, V, S as [clips, T, out]."""
+    meta, layers = network["meta"], network["layers"]
+    steps, clips = frames.shape[:2]
+    out = []
+    for layer in layers:
+        shape = (clips, steps, len(layer["w"]))
+        states = {"U": np.zeros(shape, np.int64), "V": np.zeros(shape, np.int64)}
+        out.append(
+            {**states, "S": np.zeros(shape, bool), "clears": 0, "clamps": 0}
+        )
+    V = [np.zeros((clips, len(layer["w"])), np.int64) for layer in layers]
+    for t in range(steps):
+        x = frames[t]
+        for i, layer in enumerate(layers):
+            now = step(meta, layer, V[i], x)
+            V[i], x = now["V"], now["S"]
+            for key in ("U", "V", "S"):
+                out[i][key][:, t] = now[key]
+            out[i]["clears"] += now["clears"]
+            out[i]["clamps"] += now["clamps"]
+    return out

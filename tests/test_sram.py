@@ -1,0 +1,315 @@
+"""The array against the integer network and the oracle; its ledger, its mutants."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import oracle
+from lindecay import integer, sram
+from lindecay.events import Clips
+from lindecay.quantization import Checkpoint, Layer
+from lindecay.settings import Fault
+from lindecay.sram import Array, MacroSpec, closed_forms, mutants, sliced
+from lindecay.sram.macro import build
+from lindecay.sram.mapping import membrane_rows
+from lindecay.sram.planes import pack, unpack
+
+SMALL = MacroSpec(rows=64, cols=32)
+
+
+def network(sizes, law="shrink", reset="subtract", B=9, f=2, bits=3, T=6, seed=0, **k):
+    """A random integer network whose layers fire, clear and clamp."""
+    rng, half = np.random.default_rng(seed), 2 ** (bits - 1)
+    layers = []
+    for i, (fan_in, out) in enumerate(zip(sizes, sizes[1:])):
+        w = rng.integers(-half, half, (out, fan_in)).astype(np.int8)
+        w[: out // 4] = half - 1  # some neurons clamp above
+        w[out // 4 : out // 3] = -half  # and some below
+        one = {"theta": np.int32(40), "lam": np.int32(3)}
+        one |= {key: value(out, rng) for key, value in k.items()}
+        more = {"beta": np.int32(13), "beta_shift": 4} if law == "exponential" else {}
+        more |= {"beta": np.int32(2)} if law == "shift" else {}
+        layers.append(Layer(f"layer{i}", w, bits=bits, **one, **more))
+    meta = {"B": B, "f": f, "law": law, "reset": reset, "T": T, "readout": "count"}
+    return Checkpoint(meta, tuple(layers))
+
+
+def clips_for(ck, n=3, density=0.3, seed=1) -> Clips:
+    rng, K = np.random.default_rng(seed), ck.layers[0].w.shape[1]
+    frames = rng.random((n, ck.steps, K)) < density
+    frames[:, -2:] = False  # silent steps decay too
+    indptr, channel = integer.as_events(frames.astype(np.uint8))
+    return Clips(
+        indptr=indptr,
+        channel=channel,
+        labels=np.zeros(n, np.int64),
+        steps=ck.steps,
+        channels=K,
+        dt_us=10_000,
+        name="made",
+        split="test",
+        source="stand-in",
+        sha256="",
+    )
+
+
+def assert_equal_to_both(ck, clips, run, path):
+    whole = integer.run(ck, clips)
+    judged = oracle.run(oracle.load(ck.save(path)), clips.dense(range(len(clips))))
+    for ours, theirs, wanted in zip(run.trace.layers, whole.layers, judged):
+        for key in "UVS":
+            np.testing.assert_array_equal(getattr(ours, key), wanted[key], key)
+            np.testing.assert_array_equal(getattr(ours, key), getattr(theirs, key))
+        assert (ours.clears, ours.clamps) == (wanted["clears"], wanted["clamps"])
+        assert (ours.clears, ours.clamps) == (theirs.clears, theirs.clamps)
+        assert ours.sops == theirs.sops
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize(
+    "law", ["shrink", "floor", "floor_after", "drift", "exponential", "shift", "none"]
+)
+def test_array_equals_integer_network_and_oracle(law, reset, tmp_path):
+    ck = network((50, 40, 10), law, reset)
+    clips = clips_for(ck)
+    run = sram.emulate(ck, clips, SMALL)
+    assert all(plan.row_tiles > 1 for plan in run.mapping.layers)
+    assert_equal_to_both(ck, clips, run, tmp_path / "ck.npz")
+    layers = run.trace.layers
+    assert all(x.spikes for x in layers)
+    assert layers[0].clamps or (law, reset) == ("floor_after", "zero")
+    if law in ("shrink", "floor"):
+        assert all(x.clears for x in layers)
+
+
+@given(
+    B=st.integers(6, 16),
+    f=st.integers(0, 4),
+    bits=st.integers(1, 8),
+    fan_in=st.integers(1, 90),
+    out=st.integers(1, 600),
+    law=st.sampled_from(["shrink", "floor", "drift", "shift", "exponential", "none"]),
+    merge=st.sampled_from(["tree", "star"]),
+    deal=st.sampled_from(["turn", "blocks"]),
+    ports=st.sampled_from([1, 2]),
+    seed=st.integers(0, 2**31),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_width_any_tiling_gives_the_integer_network(
+    B, f, bits, fan_in, out, law, merge, deal, ports, seed
+):
+    ports = 2 if law == "shift" else ports
+    ports = 2 if law == "exponential" else ports
+    ck = network((fan_in, out), law, B=B, f=min(f, B - 2), bits=bits, T=4, seed=seed)
+    theta = np.int32(min(40, 2 ** (B - 1) - 1))
+    ck = Checkpoint(ck.meta, tuple(_with(x, theta=theta) for x in ck.layers))
+    spec = MacroSpec(rows=96, cols=200, merge=merge, deal=deal, ports=ports)
+    clips = clips_for(ck, n=2, seed=seed)
+    run, whole = sram.emulate(ck, clips, spec), integer.run(ck, clips)
+    assert mutants.differences(run.trace, whole) == [0]
+    assert run.ledger.conserved(spec.cols) == []
+
+
+def _with(layer, **what):
+    return Layer(**{**layer.__dict__, **what})
+
+
+def test_extremes_of_every_weight_and_input_do_not_wrap(tmp_path):
+    for value in (-4, 3):
+        ck = network((200, 20, 10), bits=3)
+        full = tuple(
+            _with(x, w=np.full_like(x.w, value), lam=np.int32(0)) for x in ck.layers
+        )
+        ck = Checkpoint(ck.meta, full)
+        clips = clips_for(ck, density=1.0)
+        run = sram.emulate(ck, clips, SMALL)
+        assert_equal_to_both(ck, clips, run, tmp_path / f"{value}.npz")
+        assert run.trace.layers[0].clamps > 0
+
+
+def test_per_neuron_rows_and_bias_rows(tmp_path):
+    ck = network(
+        (50, 40, 10),
+        theta=lambda n, rng: rng.integers(20, 60, n).astype(np.int32),
+        lam=lambda n, rng: rng.integers(0, 9, n).astype(np.int32),
+        bias=lambda n, rng: rng.integers(-9, 9, n).astype(np.int32),
+    )
+    clips = clips_for(ck)
+    run = sram.emulate(ck, clips, MacroSpec(rows=96, cols=32))
+    assert_equal_to_both(ck, clips, run, tmp_path / "ck.npz")
+    assert run.ledger["layer0", "bias"].cycles > 0
+
+
+@pytest.mark.parametrize("law", ["shrink", "floor", "drift", "exponential", "shift"])
+def test_both_tiers_hold_the_same_bits_and_counts(law):
+    """The packed machine cycle by cycle beside the array of single bits."""
+    B, A, n = 7, 10, 30
+    rng = np.random.default_rng(0)
+    slow = Array(64, n)
+    slow.bases |= {"W": 20, "M": 30}
+    slow.registers |= {"lam": 3, "theta": 17}
+    slow.used = rng.random(n) < 0.8
+    slow.cells[:] = rng.random(slow.cells.shape) < 0.5
+    slow.cells[:, ~slow.used] = False
+    cells, latches = pack(slow.cells).reshape(-1), np.zeros(24, np.uint64)
+    counts, err = np.zeros(len(sram.ledger.FIELDS), np.int64), np.zeros(3, np.int64)
+    bus = np.zeros(64 * 8, np.uint64)
+    m = sram.microcode
+    programs = [m.drain(4), m.merge(0, 4, 4, 6), m.decay(law, B, A, 11, 4)]
+    programs += [m.accumulate(2, A, 3), m.clamp(B, A), m.fire(B), m.reset("zero", B)]
+    programs += [m.extend(B, A), m.reset("subtract", B), m.clear(B)]
+    for program in programs:
+        rows, masks = sliced.encode(program)
+        for i in range(len(program)):
+            seen = slow.step(program, i)
+            shifted = np.roll(bus.reshape(64, 8), -i, 0).reshape(-1).copy()
+            assert sliced.execute(
+                cells, latches, 0, 64, 8, rows, masks, i, i + 1,
+                np.array([0, 20, 0, 0, 30]), np.array([3, 17]), pack(slow.used),
+                shifted, 1, 2, counts, err,
+            )  # fmt: skip
+            bus = np.roll(shifted.reshape(64, 8), i, 0).reshape(-1)
+            np.testing.assert_array_equal(unpack(cells.reshape(64, 8), n), slow.cells)
+            held = unpack(latches.reshape(3, 8), n)
+            np.testing.assert_array_equal(held, [seen.T, seen.G, seen.C])
+    fast = dict(zip(sram.ledger.FIELDS, counts.tolist()))
+    for key in ("read_rows", "write_rows", "discharges", "flips", "columns_selected"):
+        assert fast[key] == slow.counts[key] > 0
+    assert fast["adder_ops"] * n == slow.counts["adder_ops"]
+    assert fast["macro_cycles"] == slow.counts["cycles"]
+
+
+def test_the_fast_machine_refuses_what_the_ports_cannot_do():
+    m = sram.microcode
+    V = (("V", 0),)
+    wrong = {
+        "too many wordlines": m.Cycle(a=V, w=(("V", 1), ("V", 9))),
+        "no such row": m.Cycle(a=(("V", 64),)),
+        "masked write": m.Cycle(a=V, w=(("V", 9),), value="0", masked=True),
+    }
+    for what, cycle in wrong.items():
+        rows, masks = sliced.encode(m.Program("bad", (m.Cycle(a=V), cycle)))
+        err = np.zeros(3, np.int64)
+        assert not sliced.execute(
+            np.zeros(64 * 8, np.uint64), np.zeros(24, np.uint64), 0, 64, 8, rows,
+            masks, 0, 2, np.zeros(5, np.int64), np.zeros(2, np.int64),
+            np.zeros(8, np.uint64), np.zeros(512, np.uint64), 1, 2,
+            np.zeros(18, np.int64), err,
+        )  # fmt: skip
+        with pytest.raises(sram.PortFault, match=what) as caught:
+            sliced.port_fault(err, "bad", 0, 64)
+        assert "cycle 1 of bad" in str(caught.value)
+        assert ("row 64" if what == "no such row" else "row 9") in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("name", mutants.MUTANTS)
+def test_every_mutant_is_caught_in_every_layer(name, layer):
+    ck = network((60, 60, 40), T=12, theta=lambda n, rng: np.int32(24), B=8)
+    clips = clips_for(ck, n=8, density=0.4)
+    run = sram.emulate(ck, clips, SMALL, alter=mutants.alter(name, layer))
+    found = mutants.differences(run.trace, integer.run(ck, clips))
+    assert found[layer] > 0
+    assert not any(found[:layer])
+
+
+def test_structural_counts_equal_the_closed_forms():
+    ck = network((120, 40, 10))
+    clips = clips_for(ck)
+    run = sram.emulate(ck, clips, SMALL)
+    assert run.ledger.conserved(SMALL.cols) == []
+    steps = len(clips) * ck.steps
+    events = [len(clips.channel)] + [x.spikes for x in run.trace.layers]
+    for p, found, n in zip(run.mapping.layers, run.ledger.by_layer().values(), events):
+        cycles = closed_forms.update_cycles(p.B, p.A)
+        of = {name: run.ledger[p.name, name] for name in sram.ledger.PROGRAMS}
+        update = [of[k] for k in ("decay", "extend", "clamp", "fire", "reset")]
+        assert sum(c.cycles for c in update) == steps * cycles
+        assert sum(c.macro_cycles for c in update) == steps * cycles * p.column_tiles
+        assert found.queue_entries == n
+        assert found.sops == n * p.outputs
+        assert of["clear"].cycles == len(clips) * p.B
+        rounds = {m.round: 0 for m in p.merges}
+        for m in p.merges:
+            rounds[m.round] = max(rounds[m.round], m.width)
+        wanted = closed_forms.merge_cycles(list(rounds.values()))
+        assert of["merge"].cycles == steps * wanted
+        sent = sum(m.sent for m in p.merges)
+        assert of["merge"].transport_bits == steps * sent * p.outputs
+        assert of["reset"].columns_selected == of["fire"].fired * p.B
+        assert of["clamp"].columns_selected == of["clamp"].clamped * p.B
+
+
+def test_accumulation_counts_follow_the_events_of_each_tile():
+    ck = network((120, 40))
+    clips = clips_for(ck)
+    run = sram.emulate(ck, clips, SMALL)
+    (p,) = run.mapping.layers
+    per = np.zeros((len(clips.indptr) - 1, p.row_tiles), int)
+    bins = np.repeat(np.arange(len(per)), np.diff(clips.indptr))
+    np.add.at(per, (bins, p.tile_of[clips.channel]), 1)
+    cycles = [closed_forms.accumulate_cycles(w, p.bits) for w in p.widths]
+    found = run.ledger[p.name, "accumulate"]
+    assert found.cycles == (per * cycles).max(1).sum()
+    assert found.macro_cycles == (per * cycles).sum() * p.column_tiles
+    assert found.write_rows == found.macro_cycles
+    reads = per.sum() * p.bits * p.column_tiles
+    assert found.read_rows == found.macro_cycles + reads
+    zeros = (ck.layers[0].w == 0).sum(0)
+    assert found.zero_sops == zeros[clips.channel].sum()
+
+
+def test_update_cycles_do_not_grow_with_neurons():
+    seen = {}
+    for N in (16, 256, 512, 4096):
+        ck = network((8, N), T=2)
+        run = sram.emulate(ck, clips_for(ck, n=1), MacroSpec())
+        books = [run.ledger["layer0", k] for k in ("decay", "extend", "clamp", "fire")]
+        books.append(run.ledger["layer0", "reset"])
+        side_by_side = sum(b.cycles for b in books) // 2
+        one_macro = sum(b.macro_cycles for b in books) // 2
+        seen[N] = side_by_side
+        assert one_macro == closed_forms.on_one_macro(side_by_side, N)
+    A = membrane_rows(ck, ck.layers[0])
+    assert set(seen.values()) == {closed_forms.update_cycles(9, A)}
+    sequential = closed_forms.word_sequential_cycles
+    assert sequential(4096) == 256 * sequential(16) == 8192
+
+
+def test_the_ledger_survives_json_and_refuses_other_text():
+    ck = network((20, 10))
+    book = sram.emulate(ck, clips_for(ck), SMALL).ledger
+    assert sram.Ledger.from_json(book.to_json()) == book
+    assert (book + book).total().cycles == 2 * book.total().cycles
+    with pytest.raises(Fault, match="not a ledger"):
+        sram.Ledger.from_json('{"format": 2}')
+
+
+def test_what_does_not_fit_names_the_least_macro_that_would():
+    ck = network((50, 10))
+    with pytest.raises(Fault, match="does not fit a macro.*at least"):
+        build(ck, MacroSpec(rows=8))
+    rows = membrane_rows(ck, ck.layers[0])
+    build(ck, MacroSpec(rows=rows))
+
+
+@pytest.mark.parametrize("what", ["weight", "theta", "lambda"])
+def test_a_value_off_its_grid_names_layer_neuron_and_value(what):
+    ck = network((20, 10))
+    layer = ck.layers[0]
+    w = layer.w.copy()
+    w[3, 4] = 9
+    bad = {
+        "weight": {"w": w},
+        "theta": {"theta": np.int32(300)},
+        "lambda": {"lam": np.int32(-1)},
+    }[what]
+    ck = Checkpoint(ck.meta, (_with(layer, **bad),))
+    with pytest.raises(Fault, match=f"layer0: {what} does not fit.*at neuron"):
+        sram.emulate(ck, clips_for(ck), SMALL)
+
+
+def test_planes_pack_and_unpack():
+    bits = np.random.default_rng(0).random((3, 700)) < 0.5
+    np.testing.assert_array_equal(unpack(pack(bits), 700), bits)

@@ -17,6 +17,8 @@ def sequence(
     theta=1.0,
     state: Tensor | None = None,
     beta_q=None,
+    membrane: bool = True,
+    chunk: int | None = None,
     backend: str = "auto",
     check: bool = True,
     fire=None,
@@ -32,6 +34,8 @@ def sequence(
     rule, or its fields as keywords: law, reset, detach_reset, delayed, clamp,
         surrogate, slope, scale, shift, rounding (see Rule).
     fire: any callable of (U − θ)/scale instead of a named surrogate.
+    membrane: False returns None for U and keeps only the state of every `chunk`-th
+        step; the adjoint computes U again (less memory, about the same time).
     backend: auto | fused | plain.
     Returns spikes and U (membrane before the reset), both shaped as current.
     Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
@@ -49,10 +53,11 @@ def sequence(
         check_input(current, lam, beta, theta, state, rule, values=not fused)
     if fused:
         leak = cpu.leak_of(rule, lam, beta)
-        return cpu.Sequence.apply(current, leak, theta, state, rule, check)
+        return cpu.run(current, leak, theta, state, rule, check, membrane, chunk)
     if state is None:
         state = current.new_zeros(current.shape[1:])
-    return plain.loop(current, lam, beta, theta, state, rule, fire)
+    spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
+    return spikes, u if membrane else None
 
 
 def choose(backend, current, rule, fire) -> bool:

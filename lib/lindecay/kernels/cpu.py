@@ -141,7 +141,7 @@ class Parameters:
         self.rule, self.leak, self.theta, self.shape = rule, leak, theta, shape[1:]
         self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
         self.vector = self.p.numel() + self.th.numel() > 2
-        self.needs = needs
+        self.needs, self.kind = needs, fused.kind(rule)
         self.gp = torch.zeros(self.p.shape, dtype=torch.float64)
         self.gth = torch.zeros(self.th.shape, dtype=torch.float64)
         self.const = fused.constants(rule, self.p.numpy().dtype)
@@ -151,7 +151,7 @@ class Parameters:
         if not current.numel():
             return
         fires, stores = spikes is not None, membrane is not None
-        go = fused.forward(self.rule, self.vector, fires, stores)
+        go = fused.forward(self.kind, self.vector, fires, stores)
         outs = [flat(current if x is None else x) for x in (spikes, membrane)]
         now = state.reshape(-1).numpy()
         ok = go(flat(current), now, *outs, self.p.numpy(), self.th.numpy(), self.const)
@@ -164,7 +164,7 @@ class Parameters:
         if not membrane.numel():
             return
         learn = any(self.needs[1:3])
-        go = fused.backward(self.rule, self.vector, gu is not None, learn)
+        go = fused.backward(self.kind, self.vector, gu is not None, learn)
         go(
             *(flat(x) for x in (gs, gs if gu is None else gu, membrane)),
             carry.reshape(-1).numpy(),

@@ -33,6 +33,13 @@ def constants(rule: Rule, dtype) -> np.ndarray:
     )
 
 
+def kind(rule: Rule) -> Rule:
+    """The rule without its numbers: what the compiler needs to know."""
+    clamp = None if rule.clamp is None else (0.0, 1.0)
+    shift = None if rule.shift is None else 1
+    return rule.but(clamp=clamp, shift=shift, scale=1.0, slope=1.0)
+
+
 @njit
 def spread(out, values, start, n):
     """out[j] = values[(start + j) % len(values)] without a division each."""

@@ -178,8 +178,8 @@ class Parameters:
         if not any(self.needs[1:4]):
             return grad, None, None, None, None, None
         before, gleak, gtheta = origin(self.rule, first, carry, self.leak, self.theta)
-        gleak += gathered(self.gp, self.leak, self.shape)
-        gtheta += gathered(self.gth, self.theta, self.shape)
+        gleak = gleak + gathered(self.gp, self.leak, self.shape)
+        gtheta = gtheta + gathered(self.gth, self.theta, self.shape)
         chosen = zip((gleak, gtheta, before), self.needs[1:4])
         return grad, *(g if wanted else None for g, wanted in chosen), None, None
 

@@ -14,8 +14,6 @@ sign steers add or subtract), one shift and one subtraction for the shift-expone
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lindecay.energy import events, memory
 from lindecay.settings import Fault
 
@@ -25,12 +23,15 @@ ACCESSES = ("word-sequential", "row-wide")
 
 @dataclass(frozen=True)
 class Update:
-    """Energy of one neuron update by part, and the cycles of a layer's update."""
+    """A layer's update in one step: energy a neuron by part, cycles of the layer.
+
+    Leakage is not in `parts`: it depends on what else is powered, see `compare`.
+    """
 
     law: str
     access: str
-    parts: dict[str, float]  # pJ
-    cycles: int  # for all neurons of a layer
+    parts: dict[str, float]  # pJ a neuron
+    cycles: int  # for all neurons of the layer
 
     @property
     def name(self) -> str:
@@ -80,78 +81,80 @@ def logic(v: dict, law: str, bits: int) -> dict:
     }
 
 
-def word_sequential(v: dict, law: str, bits: int, neurons: int) -> Update:
+def sum_pj(v: dict, sum_bits: int, rows: int = 256):
+    """Read a partial sum from the array's columns and clear it; none where 0 bits."""
+    read = memory.row_read_bit_pj(v, rows)
+    return sum_bits * (read + memory.row_write_bit_pj(v, rows))
+
+
+def word_sequential(
+    v: dict, law: str, bits: int, neurons: int, sum_bits: int = 0
+) -> Update:
     """One unit, one word a cycle, from a memory of just these membranes.
 
     Its clock drives the unit's registers, not 256 columns; its control is a counter
     and a pipeline, not a sequencer of microcode.
+
+    Args:
+        bits: membrane bits B.
+        neurons: of the layer.
+        sum_bits: width of the sum that the array hands over (0: it arrives by wire).
     """
     read, write = memory.pair(v, neurons, bits)
     parts = {"memory read": read, "memory write": write} | logic(v, law, bits)
     parts |= {
+        "partial sums": sum_pj(v, sum_bits),
         "clock": 2 * bits * v["clock_column"],
         "control": v["control_unit"],
-        "leakage": leaking(v, neurons, bits, cycles=1.0),
     }
     return Update(law, "word-sequential", parts, neurons)
 
 
-def row_wide(v: dict, law: str, bits: int, rows: int = 256, cols: int = 256) -> Update:
-    """C / B units below the array that holds the membranes: one row a cycle.
+def row_wide(
+    v: dict,
+    law: str,
+    bits: int,
+    neurons: int | None = None,
+    sum_bits: int = 0,
+    rows: int = 256,
+    cols: int = 256,
+) -> Update:
+    """C // B units below the array that holds the membranes: one row a cycle.
 
     The same cells, bitlines and ports as the in-array update, read and written once.
+    A row costs what it costs, full or not; by default it is full.
     """
     per_row = cols // bits
-    share = 1 / per_row  # of what a row costs
+    neurons = neurons or per_row
+    cycles = -(-neurons // per_row)
+    share = cycles / neurons  # rows a neuron
+    read = cols * memory.row_read_bit_pj(v, rows)
+    write = cols * memory.row_write_bit_pj(v, rows)
     parts = {
-        "memory read": bits * memory.row_read_bit_pj(v, rows),
-        "memory write": cols * share * memory.row_write_bit_pj(v, rows),
+        "memory read": share * read,
+        "memory write": share * write,
         "wordlines": 2 * share * memory.wordline_pj(v, cols),
     } | logic(v, law, bits)
     parts |= {
-        "clock": 2 * bits * v["clock_column"],
+        "partial sums": sum_pj(v, sum_bits, rows),
+        "clock": share * cols * v["clock_column"],
         "control": share * v["control_cycle"],
-        "leakage": share * events.leakage_pj(v),
     }
-    return Update(law, "row-wide", parts, 1)
+    return Update(law, "row-wide", parts, cycles)
 
 
-def leaking(v: dict, words: int, bits: int, cycles: float):
-    """Leakage of a memory of words x bits for some cycles, by its share of a macro."""
-    return events.leakage_pj(v) * cycles * words * bits / (256 * 256)
+def rival(v: dict, law: str, access: str, bits: int, neurons: int, **more) -> Update:
+    """The rival of that law and access for one layer."""
+    if access not in ACCESSES:
+        raise Fault("no such access", expected=" or ".join(ACCESSES), found=access)
+    make = word_sequential if access == "word-sequential" else row_wide
+    return make(v, law, bits, neurons, **more)
 
 
-def rivals(
-    v: dict, bits: int, neurons: int, rows: int = 256, cols: int = 256
-) -> list[Update]:
+def rivals(v: dict, bits: int, neurons: int, sum_bits: int = 0) -> list[Update]:
     """Every law with every access."""
-    sequential = [word_sequential(v, law, bits, neurons) for law in LAWS]
-    wide = [
-        Update(u.law, u.access, u.parts, -(-neurons // (cols // bits)))
-        for u in (row_wide(v, law, bits, rows, cols) for law in LAWS)
+    return [
+        rival(v, law, access, bits, neurons, sum_bits=sum_bits)
+        for access in ACCESSES
+        for law in LAWS
     ]
-    return sequential + wide
-
-
-def find(updates: list[Update], law: str, access: str) -> Update:
-    """The rival of that law and access."""
-    for one in updates:
-        if one.law == law and one.access == access:
-            return one
-    raise Fault("no such rival", expected=", ".join(u.name for u in updates), found=law)
-
-
-def shares(v: dict, bits: int, neurons: int, in_array_pj: float) -> dict[str, float]:
-    """Where the gain over word-sequential v-LIF comes from, as factors that multiply.
-
-    word-sequential v-LIF -> row-wide v-LIF -> row-wide LD-LIF -> LD-LIF in the array:
-    wider access, a cheaper law, arithmetic inside the array. A factor below 1 loses.
-    """
-    table = rivals(v, bits, neurons)
-    law = LAWS[0]
-    start = find(table, law, "word-sequential").pj
-    wide = find(table, law, "row-wide").pj
-    linear = find(table, "LD-LIF", "row-wide").pj
-    steps = (start / wide, wide / linear, linear / in_array_pj, start / in_array_pj)
-    names = ("row-wide access", "linear decay", "in-array arithmetic", "all three")
-    return {name: float(np.mean(step)) for name, step in zip(names, steps)}

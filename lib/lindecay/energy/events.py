@@ -44,7 +44,7 @@ def prices(v: dict, rows: int, cols: int, address_bits: float = 12) -> dict:
     """pJ for each of the ledger's events, by component: (ledger field, pJ).
 
     A component is one field of the ledger times one price. `half` and `leaking` are
-    derived fields, see `model`.
+    derived fields, see `model`; `tree_ops` only layout C has.
 
     Args:
         v: values of the constants, from `constants.values` or `constants.draw`.
@@ -74,22 +74,6 @@ def prices(v: dict, rows: int, cols: int, address_bits: float = 12) -> dict:
         "leakage": ("leaking_cycles", leakage_pj(v)),
         "event queue": ("queue_entries", v["queue_bit"] * address_bits),
         "transport": ("transport_bits", bit_sent),
+        "adder tree": ("tree_ops", adder_bit_pj(v)),
     }
 
-
-COMPONENTS = (
-    "bitlines",
-    "precharge",
-    "sense",
-    "wordlines",
-    "adders",
-    "latches",
-    "write-back",
-    "half-selected",
-    "cell flips",
-    "clock",
-    "control",
-    "leakage",
-    "event queue",
-    "transport",
-)

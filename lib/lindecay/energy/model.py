@@ -158,8 +158,8 @@ def rows_of(ledger) -> list[dict]:
 
 def counted(rows: list[dict], macros: int) -> dict[str, np.ndarray]:
     """Counts by field, int64 [rows], with the three that the prices derive."""
-    names = [n for n in rows[0] if n not in ("layer", "program")]
-    out = {n: np.array([row[n] for row in rows], dtype=np.int64) for n in names}
+    names = {n: None for row in rows for n in row if n not in ("layer", "program")}
+    out = {n: np.array([row.get(n, 0) for row in rows], dtype=np.int64) for n in names}
     out["row_activations"] = out["read_rows"] + out["write_rows"]
     out["half_selected"] = out["columns_written"] - out["columns_selected"]
     out["leaking_cycles"] = out["cycles"] * macros
@@ -182,36 +182,29 @@ def bill(ledger, constants: dict | None = None, shape: Shape | None = None) -> B
         raise Fault("no shape", expected="an energy.model.Shape", found="none")
     values = table.values(constants if constants is not None else table.load())
     counts = counted(rows, shape.macros)
-    prices = events.prices(values, shape.rows, shape.cols, shape.address_bits)
+    prices = _prices(values, counts, shape)
     pj = np.stack([counts[field] * price for field, price in prices.values()], axis=1)
     keys = tuple((str(row["layer"]), str(row["program"])) for row in rows)
     totals = {name: int(column.sum()) for name, column in counts.items()}
     return Bill(pj, keys, tuple(prices), totals, shape, values)
 
 
-def swept(ledger, draws: dict, shape: Shape, programs=()) -> np.ndarray:
-    """Total pJ for every draw of the constants, [draws]; of some programs only.
+def _prices(values: dict, counts: dict, shape: Shape) -> dict:
+    found = events.prices(values, shape.rows, shape.cols, shape.address_bits)
+    return {name: pair for name, pair in found.items() if pair[0] in counts}
+
+
+def swept(ledger, draws: dict, shape: Shape, programs=(), without=()):
+    """Total pJ for every draw of the constants, [draws] (or one, for one value).
+
+    Args:
+        programs: only these, when any are named.
+        without: components that are left out.
 
     The bill is linear in its prices, so counts are summed once.
     """
     rows = [r for r in rows_of(ledger) if not programs or r["program"] in programs]
-    counts = {k: int(v.sum()) for k, v in counted(rows, shape.macros).items()}
-    prices = events.prices(draws, shape.rows, shape.cols, shape.address_bits)
-    return sum(counts[field] * price for field, price in prices.values())
-
-
-def shape_of(run, checkpoint, clips: int, spec=None) -> Shape:
-    """The Shape of a finished `sram.emulate`."""
-    layers = checkpoint.layers
-    spec = spec or run.mapping.spec
-    widest = max(layer.w.shape[1] for layer in layers)
-    return Shape(
-        macros=int(run.mapping.macros),
-        clips=clips,
-        steps=int(checkpoint.steps),
-        neurons=sum(layer.w.shape[0] for layer in layers),
-        bits=int(checkpoint.B),
-        rows=spec.rows,
-        cols=spec.cols,
-        address_bits=int(np.ceil(np.log2(widest))),
-    )
+    sums = {k: int(x.sum()) for k, x in counted(rows, shape.macros).items()}
+    prices = _prices(draws, sums, shape)
+    kept = [pair for name, pair in prices.items() if name not in without]
+    return sum(sums[field] * price for field, price in kept)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from lindecay import sram, store
-from lindecay.energy.model import Shape
+from lindecay.energy.model import Shape, rows_of
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.sram import Ledger, MacroSpec
@@ -24,14 +24,18 @@ class Measured:
     """A ledger with all that a bill needs."""
 
     name: str
-    ledger: Ledger
+    ledger: Ledger | list[dict]
     shape: Shape
     layers: tuple[dict, ...]  # name, inputs, neurons, A, B, bits, row tiles, …
 
     @property
     def spikes_per_update(self) -> float:
         """Input spikes that reach a neuron in one step, mean over layers and clips."""
-        return self.ledger.total().sops / self.shape.updates
+        return sum(row["sops"] for row in rows_of(self.ledger)) / self.shape.updates
+
+    def layer(self, name: str) -> dict:
+        """Plan of one layer."""
+        return next(plan for plan in self.layers if plan["name"] == name)
 
     def to_json(self) -> str:
         """Text that `from_json` reads back."""

@@ -4,10 +4,11 @@
 the committed verdicts on purpose, `against` tells what moved since a commit.
 """
 
+from lindecay.claims.audit import Problem
+from lindecay.claims.faces import schemas
 from lindecay.claims.history import against
-from lindecay.claims.registry import VERDICTS, Claim, claim, load, registry
-from lindecay.claims.report import Problem, Report, accept, check, report
-from lindecay.claims.schemas import schemas
+from lindecay.claims.registry import VERDICTS, Claim, claim, load
+from lindecay.claims.report import Report, accept, check, report_on
 from lindecay.claims.words import text
 
 __all__ = [
@@ -20,8 +21,7 @@ __all__ = [
     "check",
     "claim",
     "load",
-    "registry",
-    "report",
+    "report_on",
     "schemas",
     "text",
 ]

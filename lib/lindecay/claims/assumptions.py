@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from lindecay.claims.registry import Strict, load as claims, read
+from lindecay.claims.registry import Strict, read
+from lindecay.claims.registry import load as claims
 from lindecay.settings import Profile, committed, profile
 
 

@@ -31,10 +31,16 @@ def paired_drop(claim: Claim, read: Read, name: str) -> Judgement:
         round(seeds.mean, 4),
         wide,
         seeds=seeds.n,
-        clips=drop.n,
+        clips=_clips(read, drop),
         others=_questions(claim, seeds, wide, held) + _arms(claim, read),
         wrong=_contradiction(drop, seeds),
     )
+
+
+def _clips(read: Read, drop: Result) -> int | None:
+    """Test clips: of an arm, since a paired drop may count seeds times clips."""
+    arm = _arm(read, ".acc.vlif")
+    return arm.n if arm else drop.n
 
 
 def _wider(

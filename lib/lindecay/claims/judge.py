@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lindecay.claims import drops  # noqa: F401  registers its rule
+from lindecay.claims import drops, printed  # noqa: F401  they register rules
 from lindecay.claims.registry import Claim, Verdict
 from lindecay.claims.rules import RULES, Judgement
 from lindecay.results import Result
@@ -80,7 +80,7 @@ def _row(
     judged = capped(judged, claim, source, profile)
     return Row(
         id=claim.id,
-        published=claim.published,
+        published=claim.face,
         ours=judged.ours,
         interval=judged.interval,
         seeds=judged.seeds,

@@ -5,6 +5,7 @@ verdict carries a sign as well as a word, so that no meaning hangs on colour.
 """
 
 import base64
+from dataclasses import replace
 from html import escape
 
 from rich.table import Table
@@ -23,6 +24,7 @@ SIGNS = {
     "not-comparable": "\u2014",
     "not-attempted": "\u25cb",
 }
+ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced")
 STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
 
 
@@ -135,7 +137,8 @@ def _others(row: Row) -> str:
     if not row.others:
         return ""
     items = "".join(f"<li>{_other(other)}</li>" for other in row.others)
-    return f"<details><summary>The numbers behind it</summary><ul>{items}</ul></details>"
+    summary = "The numbers behind it"
+    return f"<details><summary>{summary}</summary><ul>{items}</ul></details>"
 
 
 def _other(other: dict) -> str:
@@ -160,16 +163,27 @@ def _fine_print(claim: Claim) -> str:
 
 def download(report) -> str:
     """A link that hands out the report as JSON, without a server."""
-    data = base64.b64encode(report.to_json().encode()).decode()
+    data = base64.b64encode(of_results(report).to_json().encode()).decode()
     return (
         f'<p class="files"><a download="claims-{report.profile}.json" '
         f'href="data:application/json;base64,{data}">All of it as JSON</a></p>'
     )
 
 
+def of_results(report):
+    """The report without what depends on anything but results and verdicts.
+
+    An executed page is kept while its inputs are the same; whether another page
+    names an id, or git knows a commit, is not among them: `lindecay check` asks.
+    """
+    shown = [p for p in report.problems if p.kind in ON_PAGE]
+    return replace(report, problems=shown)
+
+
 def state(report) -> str:
     """Green or red, and why, for the top of the page."""
-    if not report.problems:
+    problems = of_results(report).problems
+    if not problems:
         return '<p class="claims-state green">\u2713 No verdict moved unnoticed.</p>'
-    items = "".join(f"<li>{escape(str(p))}</li>" for p in report.problems)
+    items = "".join(f"<li>{escape(str(p))}</li>" for p in problems)
     return f'<div class="claims-state red"><p>\u2717 Red:</p><ul>{items}</ul></div>'

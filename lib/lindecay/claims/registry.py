@@ -96,16 +96,16 @@ class Claim(Strict):
         return self
 
     @property
-    def values(self) -> tuple[float, ...]:
-        """The printed numbers."""
+    def published(self) -> tuple[float, ...]:
+        """The printed numbers: none, one, or the two ends of a range."""
         return tuple(float(p) for p in self.printed)
 
     @property
-    def published(self) -> float | list[float] | str:
+    def face(self) -> float | list[float] | str:
         """As in JSON: a number, a two-element list, or the statement."""
         if not self.printed:
             return self.says
-        return self.values[0] if len(self.printed) == 1 else list(self.values)
+        return self.published[0] if len(self.printed) == 1 else list(self.published)
 
     @property
     def text(self) -> str:
@@ -199,5 +199,6 @@ def load() -> dict[str, Claim]:
 def claim(id: str) -> Claim:
     """The claim called `id`; Fault when there is none."""
     if id not in load():
-        raise Fault("unknown claim", expected="an id of data/claims/paper.yml", found=id)
+        expected = "an id of data/claims/paper.yml"
+        raise Fault("unknown claim", expected=expected, found=id)
     return load()[id]

@@ -7,13 +7,11 @@ data source and a profile may reach at best is decided afterwards (judge.py).
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
-from lindecay.claims import statistics
-from lindecay.claims.registry import VERDICTS, Claim, Verdict, load, window
+from lindecay.claims.registry import VERDICTS, Claim, Verdict, window
 from lindecay.results import Result
-from lindecay.settings import Fault, committed, profile
+from lindecay.settings import Fault, committed
 
 Read = Mapping[str, Result]  # by id
 
@@ -47,49 +45,14 @@ def closeness(claim: Claim, ours: float, which: int = 0) -> Verdict | None:
     low, high = window(claim.printed[which])
     if low <= ours <= high:
         return "exact"
-    reach = claim.tolerance.reach(claim.values[which]) if claim.tolerance else 0.0
-    near = abs(ours - claim.values[which]) <= reach
+    reach = claim.tolerance.reach(claim.published[which]) if claim.tolerance else 0.0
+    near = abs(ours - claim.published[which]) <= reach
     return "within-tolerance" if near else None
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
     """The verdict of a whole from those of its parts."""
     return max(verdicts, key=VERDICTS.index)
-
-
-@rule
-def declared(claim: Claim, read: Read, name: str) -> Judgement:
-    """The registry says it: nothing that a run could compute."""
-    return Judgement(claim.args["verdict"], claim.why)
-
-
-@rule
-def definition(claim: Claim, read: Read, name: str) -> Judgement:
-    """We do as the text says: a field of the profile equals the printed value."""
-    ours = getattr(profile(name), claim.args["setting"])
-    return Judgement(closeness(claim, ours) or "differs", claim.why, ours)
-
-
-@rule
-def cited(claim: Claim, read: Read, name: str) -> Judgement:
-    """A figure of somebody else's chip: carried; our table must not disagree."""
-    row = technology().get(claim.args.get("row", ""), {})
-    column = claim.args.get("column", "value")
-    if not row.get(column):
-        return Judgement("not-comparable", f"Not ours: carried as printed. {claim.why}")
-    ours = float(row[column])
-    if closeness(claim, ours) != "exact":
-        told = f"Our table of constants says {ours:g}. {claim.why}"
-        return Judgement("differs", told, ours)
-    told = "Not ours: our table of constants carries it as printed. "
-    return Judgement("not-comparable", told + claim.why, ours)
-
-
-@rule
-def same_node(claim: Claim, read: Read, name: str) -> Judgement:
-    """The node of the constant that anchors our energy model."""
-    ours = float(technology()[claim.args["row"]]["node_nm"])
-    return Judgement(closeness(claim, ours) or "differs", claim.why, ours)
 
 
 def technology() -> dict[str, dict[str, str]]:
@@ -100,61 +63,6 @@ def technology() -> dict[str, dict[str, str]]:
         return {}
     lines = [s for s in path.read_text("utf-8").splitlines() if s[:1] not in ("", "#")]
     return {row["key"]: row for row in csv.DictReader(lines) if row.get("key")}
-
-
-@rule
-def mean_of(claim: Claim, read: Read, name: str) -> Judgement:
-    """A rounded summary of numbers that are printed elsewhere in the text."""
-    parts = [load()[id] for id in claim.args["claims"]]
-    ours = round(fmean(part.values[0] for part in parts), 4)
-    others = [_rounds(part, claim.printed[0]) for part in parts]
-    return Judgement(closeness(claim, ours) or "differs", claim.why, ours, others=others)
-
-
-def _rounds(part: Claim, printed: str) -> dict[str, Any]:
-    low, high = window(printed)
-    inside = "rounds" if low <= part.values[0] <= high else "does not round"
-    return {"what": f"{part.id} alone {inside} to {printed}", "value": part.values[0]}
-
-
-@rule
-def counts(claim: Claim, read: Read, name: str) -> Judgement:
-    """Which whole numbers of test clips print as the published drop?"""
-    printed, sizes = claim.printed[0], claim.args["clips"]
-    direct = {n: statistics.counts(printed, n) for n in sizes}
-    others = _resolution(claim) + [_averaged(printed, n) for n in sizes]
-    for n, found in direct.items():
-        if found:
-            told = f"{found[0]} of {n} test clips print as {printed}. {claim.why}"
-            ours = round(100 * found[0] / n, 4)
-            return Judgement("exact", told, ours, clips=n, others=others)
-    return _rounded_first(claim, printed, sizes[0], others)
-
-
-def _rounded_first(claim: Claim, printed: str, n: int, others: list) -> Judgement:
-    found = statistics.counts_rounded_first(printed, n)
-    if not found:
-        told = f"No whole number of {n} clips prints as {printed}. {claim.why}"
-        return Judgement("paper-inconsistent", told, clips=n, others=others)
-    told = (
-        f"No whole number of {n} clips prints as {printed}; {found[0]} do if both "
-        f"accuracies were rounded before they were subtracted. {claim.why}"
-    )
-    ours = round(100 * found[0] / n, 4)
-    return Judgement("within-tolerance", told, ours, clips=n, others=others)
-
-
-def _resolution(claim: Claim) -> list[dict[str, Any]]:
-    accuracy, n = claim.args["near"], claim.args["clips"][0]
-    error = round(statistics.standard_error(accuracy, n), 2)
-    what = f"standard error of one run near {accuracy} % on {n} clips, in points"
-    return [{"what": what, "value": error}]
-
-
-def _averaged(printed: str, n: int) -> dict[str, Any]:
-    runs = statistics.runs_averaged(printed, n)
-    what = f"fewest averaged runs on {n} clips whose mean prints as {printed}"
-    return {"what": what, "value": runs}
 
 
 @rule
@@ -275,8 +183,8 @@ def cycles_per_event(claim: Claim, read: Read, name: str) -> Judgement:
 def decay_analysis(claim: Claim, read: Read, name: str) -> Judgement:
     """Is there a decay left on the integer grid, and does accuracy feel it?"""
     share = read[claim.reads[0]]
-    ours = f"{100 * float(share.value):.0f} % of the learned decays round to zero"
-    others = _beside(claim, read)
-    if float(share.value) >= 1:
-        return Judgement("differs", f"No decay is left. {claim.why}", ours, others=others)
-    return Judgement("trend-only", claim.why, ours, clips=share.n, others=others)
+    percent = float(share.value) * (1 if share.unit == "%" else 100)
+    ours = f"{percent:.0f} % of the learned decays round to zero"
+    left = percent < 100
+    verdict, told = ("trend-only", "") if left else ("differs", "No decay is left. ")
+    return Judgement(verdict, told + claim.why, ours, others=_beside(claim, read))

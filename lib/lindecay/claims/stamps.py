@@ -14,19 +14,20 @@ from lindecay.results import Result
 from lindecay.settings import Fault, root
 from lindecay.store import closure
 
-IMPORT = re.compile(r"^\s*(?:from lindecay(\.[\w.]+)? import (.+)|import lindecay\.(\S+))", re.M)
-WORD = r"[\w.-]"
+IMPORT = re.compile(
+    r"^\s*(?:from lindecay(\.[\w.]+)? import (.+)|import lindecay\.(\S+))", re.M
+)
 
 
-def named(id: str, text: str) -> bool:
-    """Whether a result id stands in a text as a whole.
+def shown(id: str, text: str) -> bool:
+    """Whether a page shows a result by its role.
 
-    >>> named("nmnist.drop", "{result}`nmnist.drop|.2f`")
+    >>> shown("nmnist.drop", "{result}`quick/nmnist.drop|.2f`")
     True
-    >>> named("nmnist.drop", "nmnist.drop_per_seed")
+    >>> shown("nmnist.drop", 'publish("nmnist.drop", 1) {result}`nmnist.drop_if`')
     False
     """
-    return re.search(rf"(?<!{WORD}){re.escape(id)}(?!{WORD})", text) is not None
+    return re.search(rf"`(\w+/)?{re.escape(id)}[`|#]", text) is not None
 
 
 def stale(results: Mapping[str, Result], profile: str) -> list[tuple[str, str]]:

@@ -73,7 +73,7 @@ def _tolerance(claim) -> str:
     if claim.tolerance is None:
         return "printed rounding"
     return " and ".join(
-        number(round(reach, 3)) for reach in map(claim.tolerance.reach, claim.values)
+        number(round(reach, 3)) for reach in map(claim.tolerance.reach, claim.published)
     )
 
 
@@ -88,9 +88,9 @@ def split(
 ) -> tuple[dict[str, Result], dict[str, Result]]:
     """This build's results and the reference's, from one mapping or from disk."""
     if results is None:
-        from lindecay.claims.report import load_set, reference
+        from lindecay.claims import report
 
-        return load_set(profile or "quick"), reference()
+        return report.load_set(profile or "quick"), report.reference()
     mark = "reference/"
     here = {id: r for id, r in results.items() if not id.startswith(mark)}
     kept = {i.removeprefix(mark): r for i, r in results.items() if i.startswith(mark)}

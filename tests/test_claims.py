@@ -1,0 +1,667 @@
+"""Claims: the registry is complete, the rules judge as written, red turns red."""
+
+import io
+import json
+import re
+import subprocess
+from decimal import ROUND_HALF_UP, Decimal
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from scipy import stats
+
+from lindecay import claims, results
+from lindecay.claims import (
+    assumptions,
+    audit,
+    history,
+    inventory,
+    judge,
+    page,
+    printed,
+    registry,
+    report,
+    rules,
+    stamps,
+    statistics,
+)
+from lindecay.results import Result
+from lindecay.settings import Fault
+
+ROW_KEYS = (
+    "id published ours interval seeds clips source profile status verdict why others"
+).split()
+
+
+def result(id, value, **stamp):
+    stamp = {"source": "recordings", "chapter": "04_training"} | stamp
+    return Result(id=id, value=value, **stamp)
+
+
+def found(*made):
+    return {r.id: r for r in made}
+
+
+def nmnist(drops, plain=80.0, **stamp):
+    """What chapter 04 publishes, with these paired drops."""
+    mean = float(np.mean(drops))
+    half = 3.0
+    return found(
+        result("nmnist.drop", mean, interval=(mean - half, mean + half), **stamp),
+        result("nmnist.drop_per_seed", list(drops), **stamp),
+        result("nmnist.acc.vlif", 95.0, n=10_000, **stamp),
+        result("nmnist.acc.ldlif", 94.0, interval=(93.5, 94.5), **stamp),
+        result("nmnist.acc.if", plain, **stamp),
+        result("nmnist.lam_zero_share", 0.0, unit="%", **stamp),
+    )
+
+
+def array(cycles=74, form=74):
+    sizes = (16, 64, 256, 1024, 4096)
+    own = {"source": "computed", "chapter": "06_sram_array"}
+    return found(
+        result("array.update_cycles", [[n, cycles] for n in sizes], **own),
+        result("array.update_cycles_sequential", [[n, 2 * n] for n in sizes], **own),
+        result("array.update_closed_form", form, **own),
+        result("array.accumulate_cycles_per_event", 12, **own),
+    )
+
+
+def energy(ends=(1.05, 16.6), module=5.0):
+    own = {"chapter": "08_energy"}
+    return found(
+        result("energy.sop_ratio", list(ends), **own),
+        result("energy.sop_pj", 1.4, **own),
+        result("energy.module_ratio", module, **own),
+    )
+
+
+GOOD = {**nmnist([0.9, 1.0, 1.1]), **array(), **energy()}
+
+
+def row(id, here=(), kept=(), profile="quick"):
+    return judge.judge(claims.load()[id], dict(here), dict(kept), profile)[0]
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """The committed verdicts are those of GOOD on this machine's recordings."""
+    monkeypatch.setattr(audit, "local_source", lambda needs: "recordings")
+    monkeypatch.setattr(audit, "unused", lambda here: [])
+    monkeypatch.setattr(stamps, "_moved_since", lambda commit, chapter: "")
+    made = {}
+    for id, claim in claims.load().items():
+        pair = "computed" if claim.needs == "none" else "recordings"
+        made[id] = {f"quick/{pair}": row(id, GOOD).verdict}
+    monkeypatch.setattr(audit, "verdicts", lambda: made)
+    return made
+
+
+def kinds(made):
+    return sorted({(p.kind, p.id) for p in made.problems})
+
+
+# ---------------------------------------------------------------- registry
+
+
+def test_every_row_of_the_published_numbers_has_an_entry():
+    path = inventory.source_path()
+    if path is None:
+        pytest.skip("the source text does not lie beside this checkout")
+    table = (path.parent / "published-numbers.md").read_text()
+    names = re.findall(r"^\| ([a-z0-9-]+)[^|]*\| ", table, re.M)
+    names = set(names) - {"id", "weights-mlp1", "cited-figures"}
+    assert len(names) == 12
+    assert names <= set(claims.load())
+    assert {"weights-mlp1", "weights-mlp2", "weights-cnn"} <= set(claims.load())
+
+
+def test_every_number_of_the_source_text_is_accounted_for():
+    path = inventory.source_path()
+    if path is None:
+        pytest.skip("the source text does not lie beside this checkout")
+    text = path.read_text("utf-8")
+    assert inventory.same_text(path)
+    assert inventory.unlisted(text) == []
+    assert inventory.unquoted(text) == []
+    planted = text.replace("5.2 times", "5.3 times") + "\nand 7.25 pJ more"
+    found = [n.split()[0] for n in inventory.unlisted(planted)]
+    assert found == ["5.3", "5.3", "7.25"]
+    assert inventory.unquoted(planted)[0][0] == "module-ratio-65nm"
+
+
+def test_an_exemption_covers_its_own_place_only():
+    assert inventory.unlisted("trained as MLP-1 here") == []
+    assert inventory.unlisted("trained in 1 hour")
+
+
+def test_each_claim_quotes_its_numbers_and_names_known_things():
+    for claim in claims.load().values():
+        assert inventory.silent(claim) == [], claim.id
+        assert claim.rule in rules.RULES, claim.id
+        assert set(claim.assumes) <= set(assumptions.load()), claim.id
+        for part in claim.args.get("claims", []):
+            assert part in claims.load()
+
+
+def test_each_assumption_is_one_that_a_claim_rests_on():
+    for id in assumptions.load():
+        assert assumptions.dependants(id), id
+        assert "{" not in assumptions.choice(assumptions.load()[id], "quick")
+
+
+def test_the_text_of_the_registry_types_no_printed_digit_in_a_reason():
+    """A tolerance says why in words that hold for any printed value."""
+    for claim in claims.load().values():
+        if claim.kind in ("stochastic", "simulated") and claim.printed:
+            assert len(claim.tolerance.basis.split()) > 8, claim.id
+            for value, printed in zip(claim.published, claim.printed):
+                low, high = registry.window(printed)
+                assert claim.tolerance.reach(value) >= (high - low) / 2 - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- no mapping", "YAML that fits Registry"),
+        ("schema: 2", "schema"),
+        ("schema: 1\nsource: [", "ParserError"),
+    ],
+)
+def test_a_bad_registry_is_one_clear_line(tmp_path, text, says):
+    path = tmp_path / "paper.yml"
+    path.write_text(text)
+    with pytest.raises(Fault, match=re.escape(says)) as caught:
+        registry.read(path, registry.Registry)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_misspelt_field_and_a_missing_tolerance_are_refused():
+    good = claims.load()["acc-drop-shd"].model_dump()
+    with pytest.raises(ValueError, match="tolerence"):
+        claims.Claim(**good, tolerence=1)
+    with pytest.raises(ValueError, match="no tolerance"):
+        claims.Claim(**{**good, "tolerance": None})
+
+
+# -------------------------------------------------------------- statistics
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=12))
+def test_interval_is_the_t_interval_of_scipy(drops):
+    made = statistics.paired(drops)
+    if made.error < 1e-9:
+        return
+    low, high = stats.t.interval(
+        0.95, len(drops) - 1, loc=np.mean(drops), scale=stats.sem(drops)
+    )
+    assert made.interval() == pytest.approx((low, high), abs=1e-9)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=9, unique=True))
+def test_equivalence_is_two_one_sided_tests(drops):
+    made = statistics.paired(drops)
+    if made.error < 1e-9:
+        return
+    above = stats.ttest_1samp(drops, -1.0, alternative="greater").pvalue
+    below = stats.ttest_1samp(drops, 1.0, alternative="less").pvalue
+    if abs(max(above, below) - 0.05) > 1e-9:
+        ours = statistics.equivalent([made.interval(0.90)], 1.0)
+        assert ours == (max(above, below) < 0.05)
+
+
+def test_detectable_drop_matches_the_power_of_simulated_pairs():
+    rng = np.random.default_rng(5)
+    many = rng.normal(size=(20_000, 10))
+    error = many.std(1, ddof=1) / np.sqrt(10)
+    made = statistics.Paired(0.0, 1 / np.sqrt(10), 10)
+    t = stats.t.ppf(0.975, 9)
+    power = np.mean(np.abs(many.mean(1) + made.detectable()) > t * error)
+    assert power == pytest.approx(0.8, abs=0.05)  # t for t, not the noncentral one
+
+
+@given(st.integers(50, 900), st.integers(0, 40))
+def test_counts_find_every_k_that_prints_so(clips, k):
+    unit = Decimal("0.01")
+    printed = str((Decimal(100 * k) / clips).quantize(unit, ROUND_HALF_UP))
+    brute = [
+        j
+        for j in range(clips + 1)
+        if str((Decimal(100 * j) / clips).quantize(unit, ROUND_HALF_UP)) == printed
+    ]
+    assert statistics.counts(printed, clips) == brute and k in brute
+
+
+def test_what_the_printed_drops_are_in_clips():
+    assert statistics.counts("0.38", 264) == [1]
+    assert statistics.counts("0.38", 288) == []
+    assert statistics.counts("1.11", 2264) == []
+    assert statistics.counts_rounded_first("1.11", 2264) == [25]
+    assert statistics.counts("0.96", 10_000) == [96]
+    assert statistics.standard_error(80, 2264) == pytest.approx(0.84, abs=0.005)
+
+
+def test_one_pair_of_cited_chips_fits_both_ends_of_the_sop_range():
+    chips = {"anpi": 1.5, "anpg": 1.04, "loihi": 23.6, "truenorth": 26.0}
+    fits = {
+        (a, b): x
+        for a in chips
+        for b in chips
+        if (x := rules.one_value(chips[a], chips[b], "1.1", "16.7"))
+    }
+    assert list(fits) == [("anpi", "loihi")]
+    assert fits["anpi", "loihi"] == pytest.approx((1.409, 1.4174), abs=1e-3)
+    for near, far in [(1.5, 23.6), (1.04, 26.0), (1.5, 26.0), (1.04, 23.6)]:
+        assert rules.one_value(near, far, "15.9", "69") is None
+
+
+# ------------------------------------------------------------------- rules
+
+
+@pytest.mark.parametrize(
+    ("drops", "verdict"),
+    [
+        ([0.95, 0.96, 0.97], "exact"),
+        ([1.0, 1.1, 1.2], "within-tolerance"),
+        ([2.0, 2.5, 3.0], "trend-only"),
+        ([6.0, 6.1, 6.2], "differs"),
+        ([-4.0, -4.1, -4.2], "differs"),
+    ],
+)
+def test_a_drop_is_judged_by_its_interval_and_its_distance(drops, verdict):
+    here = nmnist(drops, source="official", profile="paper")
+    made = row("acc-drop-nmnist", here, profile="paper")
+    assert made.verdict == verdict
+    assert made.seeds == 3 and made.clips == 10_000
+    assert made.interval[0] < made.ours < made.interval[1]
+    answers = {o["what"].split(" (")[0]: o["value"] for o in made.others}
+    assert answers["compatible with the published 0.96"] is (verdict != "differs")
+    assert "equivalent to zero within 1 point" in answers
+
+
+def test_an_arm_without_leak_that_does_as_well_is_said():
+    told = row("acc-drop-nmnist", nmnist([1, 2, 3], plain=94.0)).why
+    assert "Uninformative about decay" in told
+    told = row("acc-drop-nmnist", nmnist([1, 2, 3], plain=70.0)).why
+    assert "Uninformative" not in told
+    here = nmnist([1, 2, 3])
+    del here["nmnist.acc.if"]
+    assert "No arm without a leak ran" in row("acc-drop-nmnist", here).why
+
+
+def test_one_seed_is_no_evidence():
+    assert row("acc-drop-nmnist", nmnist([1.0])).verdict == "not-attempted"
+
+
+@pytest.mark.parametrize(
+    ("source", "profile", "best"),
+    [
+        ("official", "paper", "exact"),
+        ("official", "quick", "trend-only"),
+        ("recordings", "paper", "trend-only"),
+        ("recordings", "quick", "trend-only"),
+        ("computed", "paper", "trend-only"),
+        ("stand-in", "paper", "not-attempted"),
+    ],
+)
+def test_source_and_profile_cap_what_a_claim_about_data_can_reach(
+    source, profile, best
+):
+    here = nmnist([0.95, 0.96, 0.97], source=source, profile=profile)
+    assert row("acc-drop-nmnist", here, profile=profile).verdict == best
+
+
+def test_one_weak_result_caps_the_whole_claim():
+    here = nmnist([0.95, 0.96, 0.97], source="official", profile="paper")
+    here["nmnist.acc.if"].source = "recordings"
+    made = row("acc-drop-nmnist", here, profile="paper")
+    assert (made.verdict, made.source) == ("trend-only", "recordings")
+
+
+def test_claims_without_data_are_exact_in_any_profile():
+    for id in ("acc-drop-about-1", "weights-mlp1", "acc-drop-dvsgesture-counts"):
+        assert row(id).verdict == "exact", id
+    assert row("update-complexity", array()).verdict == "exact"
+    assert row("acc-drop-about-1").ours == pytest.approx(0.8167)
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ((1.1, 16.7), "exact"),
+        ((1.12, 20.0), "within-tolerance"),
+        ((1.12, 40.0), "trend-only"),
+        ((0.7, 16.7), "differs"),
+    ],
+)
+def test_a_range_is_as_good_as_its_worse_end(ends, verdict):
+    here = {k: r.model_copy(update={"source": "official", "profile": "paper"})
+            for k, r in energy(ends).items()}
+    made = row("sop-energy-ratio", here, profile="paper")
+    assert made.verdict == verdict and made.published == [1.1, 16.7]
+    assert "low end" in made.why and "high end" in made.why
+    assert [o["what"].split()[0] for o in made.others][:2] == ["low", "high"]
+
+
+def test_update_cycles_must_be_constant_and_of_the_closed_form():
+    assert row("update-complexity", array(form=62)).verdict == "differs"
+    grown = array()
+    grown["array.update_cycles"].value[-1][1] = 75
+    assert row("update-complexity", grown).verdict == "differs"
+
+
+def test_accumulation_is_constant_for_an_event_but_not_for_a_step():
+    assert row("mvm-complexity", array()).verdict == "trend-only"
+    grown = array()
+    grown["array.accumulate_cycles_per_event"].value = [[16, 12], [64, 13]]
+    assert row("mvm-complexity", grown).verdict == "differs"
+
+
+def test_no_decay_left_on_the_grid_is_a_difference():
+    here = nmnist([1, 2])
+    assert row("decay-parameter-analysis", here).verdict == "trend-only"
+    here["nmnist.lam_zero_share"].value = 100.0
+    assert row("decay-parameter-analysis", here).verdict == "differs"
+
+
+def test_our_table_of_constants_may_not_contradict_a_cited_figure(monkeypatch):
+    assert row("cited-anpi-sop").verdict == "not-comparable"
+    monkeypatch.setattr(printed, "technology", lambda: {"anpi_sop": {"value": "1.6"}})
+    assert row("cited-anpi-sop").verdict == "differs"
+    monkeypatch.setattr(printed, "technology", dict)
+    assert row("cited-anpi-sop").ours is None
+
+
+def test_a_result_of_the_wrong_form_is_one_clear_line():
+    here = array()
+    here["array.update_cycles"].value = 74
+    with pytest.raises(Fault, match="update-complexity .*array.update_cycles"):
+        row("update-complexity", here)
+
+
+# ------------------------------------------------- recomputed and carried
+
+
+def test_a_stand_in_judges_nothing_and_the_reference_speaks():
+    here = nmnist([5.0, 5.1], source="stand-in")
+    alone = row("acc-drop-nmnist", here)
+    assert (alone.verdict, alone.ours) == ("not-attempted", None)
+    assert "no evidence" in alone.others[0]["what"]
+    kept = nmnist([0.9, 1.0, 1.1], profile="paper")
+    carried = row("acc-drop-nmnist", here, kept)
+    assert (carried.status, carried.verdict) == ("carried", "trend-only")
+    assert (carried.profile, carried.source) == ("paper", "recordings")
+
+
+def test_this_build_goes_before_the_reference_and_names_it():
+    kept = nmnist([0.9, 1.0, 1.1], profile="paper")
+    made = row("acc-drop-nmnist", nmnist([2.0, 3.0]), kept)
+    assert (made.status, made.ours) == ("recomputed", 2.5)
+    assert made.others[-1]["what"].startswith("committed reference (paper")
+
+
+def test_text_gives_the_roles_their_words():
+    kept = {f"reference/{k}": r for k, r in nmnist([0.5, 0.7]).items()}
+    here = {**nmnist([2.0, 3.0]), **kept}
+    assert claims.text("sop-energy-ratio") == "1.1 to 16.7"
+    assert claims.text("acc-drop-nmnist", "ours", here) == "2.5"
+    assert claims.text("reference/acc-drop-nmnist", "ours", here) == "0.6"
+    assert claims.text("acc-drop-nmnist", "status", here) == "recomputed"
+    assert claims.text("reference/acc-drop-nmnist", "status", here) == "carried"
+    assert claims.text("acc-drop-nmnist", "ours", {}) == "not attempted"
+    assert claims.text("acc-drop-shd", "quote").startswith("decreases by only")
+    for id in claims.load():
+        for field in ("published", "ours", "verdict", "why", "quote", "basis"):
+            assert claims.text(id, field, here).strip()
+    for wrong in [("no-such", "ours"), ("acc-drop-shd", "no-such"), ("x/y", "why")]:
+        with pytest.raises(Fault):
+            claims.text(*wrong, here)
+
+
+# ------------------------------------------------------------- red and green
+
+
+def test_results_that_agree_with_the_committed_verdicts_are_green(settled):
+    made = claims.report_on("quick", GOOD, {})
+    assert (kinds(made), made.exit_code) == ([], 0)
+
+
+def test_a_doctored_result_is_red(settled):
+    doctored = {**GOOD, **nmnist([9.0, 9.1, 9.2])}
+    made = claims.report_on("quick", doctored, {})
+    assert ("moved", "acc-drop-nmnist") in kinds(made)
+    alone = {k: r.model_copy(deep=True) for k, r in GOOD.items()}
+    alone["nmnist.drop"].value = 0.5  # the seeds still say 1.0
+    made = claims.report_on("quick", alone, {})
+    assert ("inconsistent", "acc-drop-nmnist") in kinds(made)
+    cycles = {**GOOD, **array(cycles=75)}
+    made = claims.report_on("quick", cycles, {})
+    assert ("moved", "update-complexity") in kinds(made) and made.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("committed", "how"), [("differs", "better"), ("exact", "worse")]
+)
+def test_a_better_verdict_is_as_red_as_a_worse_one(settled, committed, how):
+    settled["acc-drop-nmnist"] = {"quick/recordings": committed}
+    made = claims.report_on("quick", GOOD, {})
+    assert kinds(made) == [("moved", "acc-drop-nmnist")]
+    assert made.problems[0].text.startswith(f"{how}: committed {committed}")
+
+
+def test_a_missing_entry_is_red(settled):
+    del settled["acc-drop-nmnist"]
+    made = claims.report_on("quick", GOOD, {})
+    assert kinds(made) == [("missing", "acc-drop-nmnist")]
+
+
+def test_a_result_that_this_machine_should_have_made_is_red(settled):
+    less = {k: r for k, r in GOOD.items() if k != "nmnist.drop"}
+    made = claims.report_on("quick", less, {})
+    assert ("missing", "acc-drop-nmnist") in kinds(made)
+    kept = nmnist([0.9, 1.0, 1.1], profile="paper")
+    made = claims.report_on("quick", less, kept)
+    assert ("carried", "acc-drop-nmnist") in kinds(made)
+
+
+def test_carrying_is_fine_where_there_are_no_recordings(settled, monkeypatch):
+    monkeypatch.setattr(audit, "local_source", lambda needs: "stand-in")
+    less = {k: r for k, r in GOOD.items() if not k.startswith(("nmnist", "energy"))}
+    kept = nmnist([0.9, 1.0, 1.1], profile="paper")
+    made = claims.report_on("quick", less, kept)
+    assert kinds(made) == []  # nobody committed verdicts for stand-ins: a note
+    assert any("acc-drop-nmnist" in note for note in made.notes)
+
+
+def test_nothing_run_is_red_in_one_line(settled):
+    made = claims.report_on("quick", {}, {})
+    assert ("missing", "results") in kinds(made)
+    assert sum(p.kind == "missing" for p in made.problems) == 1
+
+
+def test_a_stale_stamp_is_red(settled, monkeypatch):
+    other = {k: r.model_copy(update={"profile": "paper"}) for k, r in GOOD.items()}
+    assert {k for k, _ in kinds(claims.report_on("quick", other, {}))} == {"stale"}
+    told = "lib/lindecay/decay.py"
+    monkeypatch.setattr(stamps, "_moved_since", lambda commit, chapter: told)
+    made = claims.report_on("quick", GOOD, {})
+    assert {k for k, _ in kinds(made)} == {"stale"}
+    assert "04_training" in made.problems[0].text and told in made.problems[0].text
+
+
+def test_results_that_name_no_data_or_no_chapter_are_red(settled):
+    here = {k: r.model_copy(deep=True) for k, r in GOOD.items()}
+    here["nmnist.drop"].source = "computed"
+    assert ("unsourced", "nmnist.drop") in kinds(claims.report_on("quick", here, {}))
+    here = {**GOOD, **found(result("array.extra", 1, source="computed", chapter=""))}
+    assert kinds(claims.report_on("quick", here, {})) == [("unsourced", "array.extra")]
+
+
+def test_a_result_that_nobody_uses_is_red(monkeypatch):
+    monkeypatch.setattr(audit, "_pages", lambda: "{result}`array.used|.2f` and x.ys")
+    here = found(result("array.used", 1), result("x.y", 1), result("nmnist.drop", 1))
+    assert [p.id for p in audit.unused(here)] == ["x.y"]
+
+
+def test_an_entry_that_is_computed_by_now_is_no_longer_open(settled):
+    shd = found(result("shd.drop", 1.0), result("shd.drop_per_seed", [0.9, 1.1]))
+    made = claims.report_on("quick", {**GOOD, **shd}, {})
+    assert ("stale", "acc-drop-shd") in kinds(made)
+
+
+def test_somebody_elses_file_is_judged_alone(settled, monkeypatch, tmp_path):
+    path = tmp_path / "theirs.json"
+    results.save(path, nmnist([0.8, 1.0, 1.2]))
+    made = claims.check("quick", with_file=path)
+    assert (kinds(made), made.exit_code) == ([], 0)
+    results.save(path, nmnist([9.0, 9.1, 9.2]))
+    made = claims.check("quick", with_file=path)
+    assert kinds(made) == [("moved", "acc-drop-nmnist")]
+    results.save(path, nmnist([9.0, 9.1, 9.2], source="official", profile="paper"))
+    made = claims.check("quick", with_file=path)  # a pair that nobody committed yet
+    assert made.profile == "paper" and kinds(made) == [("moved", "acc-drop-nmnist")]
+    path.write_text("{")
+    with pytest.raises(Fault, match="not a result file"):
+        claims.check("quick", with_file=path)
+    with pytest.raises(Fault, match="unknown profile"):
+        claims.check("quikc")
+
+
+# -------------------------------------------------------------------- faces
+
+
+def test_json_has_the_documented_form(settled):
+    made = json.loads(claims.report_on("quick", GOOD, {}).to_json())
+    assert all(list(c) == ROW_KEYS for c in made["claims"])
+    assert sum(made["tally"].values()) == len(made["claims"]) == len(claims.load())
+    assert set(made["tally"]) == set(claims.VERDICTS)
+    assert {c["status"] for c in made["claims"]} == {"recomputed", "carried"}
+    ranges = {c["id"]: c["published"] for c in made["claims"]}
+    assert ranges["energy-efficiency-ratio"] == [15.9, 69.0]
+    schemas = claims.schemas()
+    assert json.dumps(schemas) and set(schemas["check"]["properties"]) == set(made)
+
+
+def test_people_see_every_claim_in_each_table(settled):
+    made = claims.report_on("quick", GOOD, {})
+    console = Console(file=io.StringIO(), width=200)
+    console.print(made.to_table())
+    for shown in (console.file.getvalue(), made.to_markdown(), made.to_html()):
+        assert all(id in shown for id in claims.load())
+    lines = made.to_markdown().splitlines()
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+    assert made.badge()["color"] == "informational"
+
+
+def test_the_page_table_has_anchors_labels_and_escaped_words(settled):
+    html = claims.report_on("quick", GOOD, {}).to_html("accuracy")
+    ids = re.findall(r'<tr id="([^"]+)"', html)
+    accuracy = [i for i, c in claims.load().items() if c.group == "accuracy"]
+    assert ids == accuracy
+    assert html.count('data-label="Verdict"') == len(ids)
+    assert "None" not in html and "nan" not in html
+    assert "recomputed in this build" in html
+    assert "&lt;" in page.escape("<b>")
+
+
+def test_the_download_holds_the_report(settled):
+    made = claims.report_on("quick", GOOD, {})
+    link = page.download(made)
+    data = re.search(r"base64,([^\"]+)", link)[1]
+    import base64
+
+    assert json.loads(base64.b64decode(data))["tally"] == made.tally
+
+
+def test_accept_writes_this_pair_and_keeps_the_others(tmp_path, monkeypatch):
+    path = tmp_path / "verdicts.json"
+    monkeypatch.setattr(audit, "verdicts_path", lambda: path)
+    monkeypatch.setattr(report, "load_set", lambda name: GOOD)
+    monkeypatch.setattr(audit, "local_source", lambda needs: "recordings")
+    old = {"acc-drop-nmnist": {"paper/official": "exact"}, "left": {"a/b": "exact"}}
+    monkeypatch.setattr(audit, "verdicts", lambda: old)
+    claims.accept(claims.report_on("quick", GOOD, {}))
+    made = json.loads(path.read_text())["verdicts"]
+    assert made["acc-drop-nmnist"] == {
+        "paper/official": "exact",
+        "quick/recordings": "trend-only",
+    }
+    assert "left" not in made and set(made) == set(claims.load())
+
+
+# ------------------------------------------------------------------ history
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A small repository with committed numbers."""
+
+    def git(*ask):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        ask = ["git", *who, *ask]
+        subprocess.run(ask, cwd=tmp_path, check=True, capture_output=True)
+
+    monkeypatch.setattr(history, "root", lambda: tmp_path)
+    monkeypatch.setattr(stamps, "root", lambda: tmp_path)
+    stamps._changed.cache_clear()
+    for name in ("data/reference/results", "data/claims", "book", "lib/lindecay"):
+        (tmp_path / name).mkdir(parents=True)
+    results.save(tmp_path / "data/reference/results/a.json", nmnist([1.0, 2.0]))
+    (tmp_path / "data/technology.csv").write_text("key,value\nsop,1.5\n")
+    (tmp_path / "lib/lindecay/decay.py").write_text("one\n")
+    (tmp_path / "book/01_decay.md").write_text("from lindecay import decay\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    head = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(head, cwd=tmp_path, capture_output=True, text=True)
+    yield SimpleNamespace(path=tmp_path, head=done.stdout.strip())
+    stamps._changed.cache_clear()
+
+
+def test_every_number_that_moved_since_a_commit_is_told(clone):
+    assert claims.against("HEAD") == []
+    results.save(clone.path / "data/reference/results/a.json", nmnist([1.0, 2.5]))
+    (clone.path / "data/technology.csv").write_text("key,value\nsop,1.6\nnew,2\n")
+    moved = {m.id: (m.before, m.now) for m in claims.against("HEAD")}
+    assert moved["sop.value"] == ("1.5", "1.6") and moved["new.value"] == (None, "2")
+    assert moved["nmnist.drop.value"] == (1.5, 1.75)
+    with pytest.raises(Fault, match="git could not tell"):
+        claims.against("no-such-ref")
+
+
+def test_a_chapter_is_stale_when_its_library_moved(clone):
+    made = found(result("decay.beta", 0.9, chapter="01_decay", commit=clone.head))
+    assert stamps.stale(made, "quick") == []
+    (clone.path / "lib/lindecay/decay.py").write_text("two\n")
+    stamps._changed.cache_clear()
+    told = stamps.stale(made, "quick")
+    assert told[0][0] == "decay.beta" and "lib/lindecay/decay.py" in told[0][1]
+    made["decay.beta"].commit = "0" * 40
+    assert "not in this repository" in stamps.stale(made, "quick")[0][1]
+
+
+# ---------------------------------------------------------------- committed
+
+
+def test_committed_verdicts_name_known_claims_pairs_and_words():
+    for id, pairs in audit.verdicts().items():
+        assert id in claims.load()
+        for pair, verdict in pairs.items():
+            profile, source = pair.split("/")
+            assert profile in ("quick", "paper") and verdict in claims.VERDICTS
+            assert source in judge.WEAKEST_FIRST
+            data = claims.load()[id].needs != "none"
+            if data and (profile == "quick" or source in ("stand-in", "recordings")):
+                assert verdict not in ("exact", "within-tolerance"), id
+
+
+def test_cited_keys_are_rows_of_the_table_of_constants():
+    table = rules.technology()
+    for claim in claims.load().values():
+        keys = [claim.args.get("row"), *claim.args.get("chips", [])]
+        assert all(k in table for k in keys if k and k != "chih_dcim"), claim.id

@@ -64,12 +64,8 @@ class LayerMachine:
     def _load(self, ck: Checkpoint, lam: np.ndarray, theta: np.ndarray) -> None:
         """Write weights and per-neuron rows: the state before the first clip."""
         p = self.plan
-        for tile in range(p.row_tiles):
-            mine = np.flatnonzero(p.tile_of == tile)
-            base = p.weight_base(tile)
-            for k in range(p.bits):
-                rows = base + p.slot_of[mine] * p.bits + k
-                self.cells[tile, rows] = pack(self.layer.w.T[mine] >> k & 1)
+        for k in range(p.bits):
+            self.cells[p.tile_of, p.weight_row + k] = pack(self.layer.w.T >> k & 1)
         if "L" in self._rows_held():
             self._store(p.bases["L"], lam, ck.B - 1)
         if "H" in self._rows_held():
@@ -96,9 +92,8 @@ class LayerMachine:
         """For each input, the neurons whose weight is 0, int64 [inputs]."""
         p = self.plan
         held = np.zeros((p.inputs, self.words), np.uint64)
-        base = np.array([p.weight_base(t) for t in range(p.row_tiles)])
         for k in range(p.bits):
-            held |= self.cells[p.tile_of, base[p.tile_of] + p.slot_of * p.bits + k]
+            held |= self.cells[p.tile_of, p.weight_row + k]
         return p.outputs - np.bitwise_count(held).sum(1, dtype=np.int64)
 
     def check(self) -> None:
@@ -211,92 +206,92 @@ def _ones(words):
 
 
 @njit(cache=True)
+def _work(op, events, tile_of, weight_row, merges, acc0, ids, bias_base, work):
+    """What one phase does: program, row tile, weight row (-1: the tile's), round."""
+    n = 0
+    if op == ACCUMULATE:
+        for i in events:
+            tile = tile_of[i]
+            work[n, 0], work[n, 1], work[n, 2], work[n, 3] = (
+                acc0 + tile, tile, weight_row[i], 0
+            )  # fmt: skip
+            n += 1
+    elif op == MERGE:
+        for m in range(len(merges)):
+            for end in (0, 1):  # the sender drains, the receiver adds
+                work[n, 0], work[n, 1] = merges[m, 3] + end, merges[m, 2 - end]
+                work[n, 2], work[n, 3] = -1, merges[m, 0]
+                n += 1
+    else:
+        work[0, 0], work[0, 1], work[0, 3] = ids[op], 0, 0
+        work[0, 2] = bias_base if op == BIAS else -1
+        n = 1
+    return n
+
+
+@njit(cache=True)
 def _run(
-    first, last, steps, indptr, channel, tile_of, slot_of, weight_base, zeros, bits, B,
-    neurons, macros, ports, schedule, ids, cells, latches, height, words, rows, masks,
-    starts, bases, bias_base, registers, used, bus, merges, acc0, count_clears,
-    U, V, S, counts, err,
+    first, last, steps, indptr, channel, tile_of, weight_row, zeros, B, neurons,
+    macros, ports, schedule, ids, cells, latches, height, words, rows, masks, starts,
+    bases, bias_base, registers, used, bus, merges, acc0, count_clears, work, U, V, S,
+    counts, err,
 ):  # fmt: skip
     """Clips first … last-1 of one layer; -1, or the program that broke a rule."""
-    spot = np.zeros(5, np.int64)
+    spot = np.zeros(bases.shape[1], np.int64)
     rest, after = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
-    busy = np.zeros(len(weight_base), np.int64)
+    busy = np.zeros(len(bases), np.int64)
     for c in range(first, last):
         latches[: 3 * words] = np.uint64(0)
-        p = ids[CLEAR]
-        if not execute(
-            cells, latches, 0, height, words, rows, masks, starts[p], starts[p + 1],
-            bases[0], registers, used, bus, macros, ports, counts[CLEAR], err,
-        ):  # fmt: skip
-            return p
-        counts[CLEAR, _CYCLES] += starts[p + 1] - starts[p]
-        for t in range(steps):
-            for op in schedule:
-                count = counts[op]
-                if op == ACCUMULATE:
-                    busy[:] = 0
-                    for e in range(indptr[c * steps + t], indptr[c * steps + t + 1]):
-                        i = channel[e]
-                        tile = tile_of[i]
-                        spot[0] = 0
-                        spot[1] = weight_base[tile] + slot_of[i] * bits
-                        p = acc0 + tile
-                        if not execute(
-                            cells, latches, tile, height, words, rows, masks,
-                            starts[p], starts[p + 1], spot, registers, used, bus,
-                            macros, ports, count, err,
-                        ):  # fmt: skip
-                            return p
-                        busy[tile] += starts[p + 1] - starts[p]
-                        count[_QUEUE] += 1
-                        count[_SOPS] += neurons
-                        count[_ZERO] += zeros[i]
-                    count[_CYCLES] += busy.max()
-                    continue
-                if op == MERGE:
-                    longest, now = 0, 0
-                    for m in range(len(merges)):
-                        if merges[m, 0] != now:
-                            count[_CYCLES] += longest
-                            longest, now = 0, merges[m, 0]
-                        p = merges[m, 3]
-                        for q, tile in ((p, merges[m, 2]), (p + 1, merges[m, 1])):
-                            if not execute(
-                                cells, latches, tile, height, words, rows, masks,
-                                starts[q], starts[q + 1], bases[tile], registers, used,
-                                bus, macros, ports, count, err,
-                            ):  # fmt: skip
-                                return q
-                            longest = max(longest, starts[q + 1] - starts[q])
-                        count[_BITS] += merges[m, 4] * neurons
-                    count[_CYCLES] += longest
-                    continue
-                if op == DECAY and count_clears:
-                    _at_rest(cells, words, B, rest)
-                if op == FIRE and U.size:
-                    _integers(cells, words, B, U[c, t])
-                p = ids[op]
-                spot[:] = bases[0]
-                if op == BIAS:
-                    spot[1] = bias_base
+        for s in range(-1, steps * len(schedule)):
+            t = s // len(schedule)
+            op = CLEAR if s < 0 else schedule[s % len(schedule)]
+            here = c * steps + max(t, 0)
+            events = channel[indptr[here] : indptr[here + 1]]
+            n = _work(
+                op, events, tile_of, weight_row, merges, acc0, ids, bias_base, work
+            )
+            if op == DECAY and count_clears:
+                _at_rest(cells, words, B, rest)
+            if op == FIRE and U.size:
+                _integers(cells, words, B, U[c, t])
+            count, now = counts[op], 0
+            for j in range(n):
+                p, tile = work[j, 0], work[j, 1]
+                for k in range(len(spot)):
+                    spot[k] = bases[tile, k]
+                if work[j, 2] >= 0:
+                    spot[1] = work[j, 2]
                 if not execute(
-                    cells, latches, 0, height, words, rows, masks, starts[p],
+                    cells, latches, tile, height, words, rows, masks, starts[p],
                     starts[p + 1], spot, registers, used, bus, macros, ports, count,
                     err,
                 ):  # fmt: skip
                     return p
-                count[_CYCLES] += starts[p + 1] - starts[p]
-                if op == DECAY and count_clears:
-                    _at_rest(cells, words, B, after)
-                    count[_CLEARED] += _ones(after & ~rest & used)
-                if op == CLAMP:
-                    count[_CLAMPED] += _ones(latches[words : 2 * words] & used)
-                if op == FIRE:
-                    count[_FIRED] += _ones(latches[words : 2 * words] & used)
-                    for j in range(neurons):
-                        tag = latches[words + (j >> 6)]
-                        S[c, t, j] = tag >> np.uint64(j & 63) & np.uint64(1)
-            if V.size:
+                if work[j, 3] != now:  # a round is over: its slowest tile decides
+                    count[_CYCLES] += busy.max()
+                    busy[:] = 0
+                    now = work[j, 3]
+                busy[tile] += starts[p + 1] - starts[p]
+            count[_CYCLES] += busy.max()
+            busy[:] = 0
+            if op == ACCUMULATE:
+                count[_QUEUE] += n
+                count[_SOPS] += n * neurons
+                for i in events:
+                    count[_ZERO] += zeros[i]
+            elif op == MERGE:
+                count[_BITS] += merges[:, 4].sum() * neurons
+            elif op == DECAY and count_clears:
+                _at_rest(cells, words, B, after)
+                count[_CLEARED] += _ones(after & ~rest & used)
+            elif op == CLAMP:
+                count[_CLAMPED] += _ones(latches[words : 2 * words] & used)
+            elif op == FIRE:
+                count[_FIRED] += _ones(latches[words : 2 * words] & used)
+                for j in range(neurons):
+                    tag = latches[words + (j >> 6)]
+                    S[c, t, j] = tag >> np.uint64(j & 63) & np.uint64(1)
+            if V.size and s >= 0 and (s + 1) % len(schedule) == 0:
                 _integers(cells, words, B, V[c, t])
     return -1
 
@@ -324,16 +319,18 @@ def run_layer(
     latches = np.zeros(p.row_tiles * 3 * words, np.uint64)
     bus = np.zeros(LONGEST * words, np.uint64)
     schedule = np.array([PROGRAMS.index(name) for name in machine.schedule], np.int64)
+    zeros, merges = machine.zero_weights(), machine.merge_table()
+    busiest = int(np.diff(indptr).max(initial=0))
+    work = np.zeros((max(busiest, 2 * len(merges), 1), 4), np.int64)
     chunk = max(1, clips if progress is None else -(-clips // 20))
     for first in range(0, clips, chunk):
         last = min(clips, first + chunk)
         broke = _run(
-            first, last, steps, indptr, channel, p.tile_of, p.slot_of,
-            np.ascontiguousarray(bases[:, 1]), machine.zero_weights(), p.bits, p.B,
+            first, last, steps, indptr, channel, p.tile_of, p.weight_row, zeros, p.B,
             p.outputs, p.column_tiles, machine.spec.ports, schedule, _ID, cells,
             latches, p.rows, words, rows, masks, starts, bases, p.bases["bias"],
-            machine.registers, machine.used, bus, machine.merge_table(), len(_ONE),
-            machine.law != "floor_after", U, V, S, counts, err,
+            machine.registers, machine.used, bus, merges, len(_ONE),
+            machine.law != "floor_after", work, U, V, S, counts, err,
         )  # fmt: skip
         if broke >= 0:
             port_fault(err, names[broke], int(starts[broke]), p.rows)

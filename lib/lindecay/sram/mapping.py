@@ -98,6 +98,12 @@ class LayerPlan:
         return self.bases["W"] if tile == 0 else self.sum_rows
 
     @property
+    def weight_row(self) -> np.ndarray:
+        """First weight row of each input on its row tile, int64 [inputs]."""
+        base = np.where(self.tile_of == 0, self.bases["W"], self.sum_rows)
+        return base + self.slot_of * self.bits
+
+    @property
     def cells_used(self) -> int:
         """Bits that hold something: weights, membranes, partial sums, θ, λ, bias."""
         own = self.bases["W"] + (self.row_tiles - 1) * self.sum_rows

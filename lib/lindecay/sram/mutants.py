@@ -45,10 +45,8 @@ def integrates_first(m: LayerMachine) -> None:
 def weight_bit_flipped(m: LayerMachine) -> None:
     """One cell: the low weight bit of the busiest input at the middle neuron."""
     p, i = m.plan, int(np.bincount(m.events, minlength=1).argmax())
-    tile = p.tile_of[i]
-    row = p.weight_base(tile) + p.slot_of[i] * p.bits
     j = p.outputs // 2
-    m.cells[tile, row, j >> 6] ^= np.uint64(1 << (j & 63))
+    m.cells[p.tile_of[i], p.weight_row[i], j >> 6] ^= np.uint64(1 << (j & 63))
 
 
 def floor_for_shrink(m: LayerMachine) -> None:

@@ -88,31 +88,6 @@ def _masks(c: Cycle) -> list[int]:
 
 
 @njit(cache=True)
-def _resolve(rows, i, bases, height, ports, err):
-    """Rows of cycle i as numbers, -1 for none; False where a port rule breaks."""
-    a = b = w = -1
-    if rows[i, A_SPACE] >= 0:
-        a = bases[rows[i, A_SPACE]] + rows[i, A_ROW]
-    if rows[i, B_SPACE] >= 0:
-        b = bases[rows[i, B_SPACE]] + rows[i, B_ROW]
-    if rows[i, W_SPACE] >= 0:
-        w = bases[rows[i, W_SPACE]] + rows[i, W_ROW]
-    code = row = 0
-    if rows[i, MORE_SPACE] >= 0:
-        code, row = 1, bases[rows[i, MORE_SPACE]] + rows[i, MORE_ROW]
-    elif ports == 1 and a >= 0 and b >= 0:
-        code, row = 4, b
-    elif rows[i, MASKED] and w != a and w != b:
-        code, row = 3, w
-    for r, space in ((a, A_SPACE), (b, B_SPACE), (w, W_SPACE)):
-        if rows[i, space] >= 0 and (r < 0 or r >= height):
-            code, row = 2, r
-    if code:
-        err[0], err[1], err[2] = code, i, row
-    return a, b, w, code == 0
-
-
-@njit(cache=True)
 def execute(
     cells, latches, tile, height, words, rows, masks, start, stop, bases, registers,
     used, bus, macros, ports, counts, err,
@@ -140,16 +115,35 @@ def execute(
         U = load(used, block)
         down, flips, chosen = nothing, nothing, nothing
         for i in range(start, stop):
-            a, b, w, fine = _resolve(rows, i, bases, height, ports, err)
-            if not fine:
-                return False
-            A, B = nothing, nothing
-            if a >= 0:
+            A, B, a, b, w = nothing, nothing, -1, -1, -1
+            if rows[i, A_SPACE] >= 0:
+                a = bases[rows[i, A_SPACE]] + rows[i, A_ROW]
+                if a < 0 or a >= height:
+                    err[:] = 2, i, a
+                    return False
                 A = load(cells, (tile * height + a) * words + block)
                 down = down + ones(A)
-            if b >= 0:
+            if rows[i, B_SPACE] >= 0:
+                b = bases[rows[i, B_SPACE]] + rows[i, B_ROW]
+                if b < 0 or b >= height:
+                    err[:] = 2, i, b
+                    return False
                 B = load(cells, (tile * height + b) * words + block)
                 down = down + ones(B)
+            if rows[i, W_SPACE] >= 0:
+                w = bases[rows[i, W_SPACE]] + rows[i, W_ROW]
+                if w < 0 or w >= height:
+                    err[:] = 2, i, w
+                    return False
+            if rows[i, MORE_SPACE] >= 0:
+                err[:] = 1, i, bases[rows[i, MORE_SPACE]] + rows[i, MORE_ROW]
+                return False
+            if ports == 1 and a >= 0 and b >= 0:
+                err[:] = 4, i, b
+                return False
+            if rows[i, MASKED] and w != a and w != b:
+                err[:] = 3, i, w
+                return False
             line = (B & splat(masks[i, 2])) | (T & splat(masks[i, 3]))
             if masks[i, 4]:
                 line = load(bus, (i - start) * words + block)

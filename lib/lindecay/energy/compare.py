@@ -137,9 +137,7 @@ def rival(m: Measured, v: dict, law: str, access: str, layout: str = "A") -> Des
     energy, cycles = 0.0, 0
     for plan in m.layers:
         sums = 0 if layout == "C" else plan["A"]
-        one = baselines.rival(
-            v, law, access, plan["B"], plan["outputs"], sum_bits=sums
-        )
+        one = baselines.rival(v, law, access, plan["B"], plan["outputs"], sum_bits=sums)
         energy, cycles = energy + one.pj * plan["outputs"], cycles + one.cycles
     bits = sum(plan["outputs"] * plan["B"] for plan in m.layers)
     memory = bits / (m.shape.rows * m.shape.cols)  # macros' worth of cells

@@ -53,6 +53,11 @@ class Constant(BaseModel):
         """Without a source: the range counts, its middle is used."""
         return self.verified == "swept"
 
+    @property
+    def unit_of_ours(self) -> str:
+        """The unit of `headline`."""
+        return _ours(self.unit)
+
     def factors(self) -> tuple[float, float]:
         """To the headline node and supply (65 nm, 1.0 V), low and high.
 
@@ -72,19 +77,25 @@ class Constant(BaseModel):
 
 
 @cache
-def _to_ours(unit: str) -> float:
-    """Factor from a unit of the table to ours; Fault when it is none of them."""
+def _ours(unit: str) -> str:
+    """Which of our units fits a unit of the table; Fault when none does."""
     import pint  # half a second: only where a table is read
 
-    registry = _registry()
     try:
-        quantity = registry.Quantity(1.0, unit if unit != "1" else "")
+        quantity = _registry().Quantity(1.0, unit if unit != "1" else "")
         for ours in UNITS:
             if quantity.is_compatible_with(ours):
-                return float(quantity.to(ours).magnitude)
+                return ours
     except (pint.errors.UndefinedUnitError, AssertionError, ValueError):
         pass
     raise Fault("not a unit of the table", expected=", ".join(UNITS), found=unit)
+
+
+@cache
+def _to_ours(unit: str) -> float:
+    """Factor from a unit of the table to ours."""
+    quantity = _registry().Quantity(1.0, unit if unit != "1" else "")
+    return float(quantity.to(_ours(unit)).magnitude)
 
 
 @cache

@@ -76,4 +76,3 @@ def prices(v: dict, rows: int, cols: int, address_bits: float = 12) -> dict:
         "transport": ("transport_bits", bit_sent),
         "adder tree": ("tree_ops", adder_bit_pj(v)),
     }
-

@@ -6,7 +6,7 @@ One public door, `sequence`; numba on CPU, plain torch for everything else, with
 same spikes. Source of the adjoint: book/02_neuron.md.
 """
 
-from lindecay.kernels.door import sequence, settle
+from lindecay.kernels.door import check_parameters, sequence, settle
 from lindecay.kernels.rule import Rule
 
-__all__ = ["Rule", "sequence", "settle"]
+__all__ = ["Rule", "check_parameters", "sequence", "settle"]

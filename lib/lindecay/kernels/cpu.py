@@ -78,7 +78,7 @@ class Stored(torch.autograd.Function):
 
 
 class Recomputed(torch.autograd.Function):
-    """current, leak, θ, state -> spikes; U is computed again, chunk by chunk."""
+    """current, leak, θ, state -> spikes, last state; U is computed again in chunks."""
 
     @staticmethod
     def forward(ctx, current, leak, theta, state, rule, check, chunk):
@@ -94,11 +94,12 @@ class Recomputed(torch.autograd.Function):
             at.forward(current[some], now, spikes[some], None, check)
         ctx.save_for_backward(current, borders, leak, theta)
         ctx.rule, ctx.chunk = rule, chunk
-        return spikes
+        ctx.mark_non_differentiable(now)
+        return spikes, now
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gs):
+    def backward(ctx, gs, _):
         current, borders, leak, theta = ctx.saved_tensors
         shape, chunk, gs = current.shape, ctx.chunk, gs.contiguous()
         at = Parameters(ctx.rule, leak, theta, shape, ctx.needs_input_grad)
@@ -113,13 +114,14 @@ class Recomputed(torch.autograd.Function):
         return *at.gradients(grad, carry, first), None
 
 
+@torch.compiler.disable
 def run(current, leak, theta, state, rule, check, membrane, chunk):
     """The fused loop, with U stored or computed again."""
     if membrane:
         return Stored.apply(current, leak, theta, state, rule, check)
     row = max(1, current[0].numel() if len(current) else 1)
     chunk = chunk or max(8, CHUNK // row)
-    return Recomputed.apply(current, leak, theta, state, rule, check, chunk), None
+    return Recomputed.apply(current, leak, theta, state, rule, check, chunk)
 
 
 def begin(state, like: Tensor) -> Tensor:

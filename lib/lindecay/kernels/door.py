@@ -34,8 +34,8 @@ def sequence(
     rule, or its fields as keywords: law, reset, detach_reset, delayed, clamp,
         surrogate, slope, scale, shift, rounding (see Rule).
     fire: any callable of (U − θ)/scale instead of a named surrogate.
-    membrane: False returns None for U and keeps only the state of every `chunk`-th
-        step; the adjoint computes U again (less memory, about the same time).
+    membrane: False returns the state after the last step (detached) instead of U,
+        and keeps only the state of every `chunk`-th step; the adjoint computes U again.
     backend: auto | fused | plain.
     Returns spikes and U (membrane before the reset), both shaped as current.
     Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
@@ -57,7 +57,11 @@ def sequence(
     if state is None:
         state = current.new_zeros(current.shape[1:])
     spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
-    return spikes, u if membrane else None
+    if membrane:
+        return spikes, u
+    if not len(current):
+        return spikes, state
+    return spikes, settle(u[-1], spikes[-1], theta=theta, rule=rule).detach()
 
 
 def choose(backend, current, rule, fire) -> bool:

@@ -66,17 +66,15 @@ def step(meta: dict, layer: dict, V: np.ndarray, x: np.ndarray) -> dict:
     }
 
 
-def run(network: dict, frames: np.ndarray) -> list[dict]:
-    """All layers over frames uint8 [T, clips, channels]; U, V, S as [clips, T, out]."""
+def states(network: dict, frames: np.ndarray) -> list[dict]:
+    """All layers over frames [T, clips, channels]; U, V, S as [clips, T, out]."""
     meta, layers = network["meta"], network["layers"]
     steps, clips = frames.shape[:2]
     out = []
     for layer in layers:
         shape = (clips, steps, len(layer["w"]))
-        states = {"U": np.zeros(shape, np.int64), "V": np.zeros(shape, np.int64)}
-        out.append(
-            {**states, "S": np.zeros(shape, bool), "clears": 0, "clamps": 0}
-        )
+        kept = {"U": np.zeros(shape, np.int64), "V": np.zeros(shape, np.int64)}
+        out.append({**kept, "S": np.zeros(shape, bool), "clears": 0, "clamps": 0})
     V = [np.zeros((clips, len(layer["w"])), np.int64) for layer in layers]
     for t in range(steps):
         x = frames[t]
@@ -88,3 +86,19 @@ def run(network: dict, frames: np.ndarray) -> list[dict]:
             out[i]["clears"] += now["clears"]
             out[i]["clamps"] += now["clamps"]
     return out
+
+
+def frames_of(network: dict, indptr, channel, clips: int) -> np.ndarray:
+    """Events as CSR over (clip, step) laid out as frames [T, clips, channels]."""
+    steps, fan_in = network["meta"]["T"], network["layers"][0]["w"].shape[1]
+    frames = np.zeros((clips * steps, fan_in), np.uint8)
+    for row in range(clips * steps):
+        frames[row, channel[indptr[row] : indptr[row + 1]]] = 1
+    return frames.reshape(clips, steps, fan_in).swapaxes(0, 1)
+
+
+def run(path: Path, indptr, channel, clips: int) -> list[tuple]:
+    """(U, V, S) of every layer of a stored checkpoint, each [clips, T, out]."""
+    network = load(path)
+    found = states(network, frames_of(network, indptr, channel, clips))
+    return [(layer["U"], layer["V"], layer["S"]) for layer in found]

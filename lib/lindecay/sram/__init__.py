@@ -4,7 +4,7 @@
 is a column). Its states equal the integer network's; its ledger counts every event.
 """
 
-from lindecay.sram import closed_forms, microcode, mutants
+from lindecay.sram import closed_forms, microcode, mutants, watch
 from lindecay.sram.array import Array, Seen
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.macro import LayerMachine, Run, build, emulate
@@ -30,4 +30,5 @@ __all__ = [
     "microcode",
     "mutants",
     "plan",
+    "watch",
 ]

@@ -23,6 +23,7 @@ PROGRAMS = (
     "fire",
     "reset",
 )
+UPDATE = ("decay", "extend", "clamp", "fire", "reset")  # once a step, every neuron
 
 
 @dataclass
@@ -47,6 +48,9 @@ class Counts:
     fired: int = 0
     cleared: int = 0  # membranes that the decay brought to rest
     clamped: int = 0
+
+    def __getitem__(self, name: str) -> int:
+        return getattr(self, name)
 
     def __add__(self, other: "Counts") -> "Counts":
         mine, theirs = asdict(self), asdict(other)

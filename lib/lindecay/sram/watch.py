@@ -1,0 +1,109 @@
+"""What a reader sees: programs run cycle by cycle, and cycles against N.
+
+`cycles` turns a run of the single-bit array into rows of a table; `growth` measures
+the update of a trained layer with more and more neurons on the ledger.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lindecay.events import Clips
+from lindecay.quantization import Checkpoint
+from lindecay.sram.array import Array
+from lindecay.sram.ledger import UPDATE, Ledger
+from lindecay.sram.macro import emulate
+from lindecay.sram.mapping import MacroSpec
+from lindecay.sram.microcode import Program, rows_text
+
+
+def _bits(values: np.ndarray) -> str:
+    return " ".join(str(int(v)) for v in values)
+
+
+def cycles(array: Array, program: Program, bits: int) -> list[dict]:
+    """Run a program; one row a cycle, columns side by side in each entry.
+
+    Args:
+        array: single-bit array, small; it is changed.
+        program: what to run.
+        bits: rows V0 … that are read as the membrane after each cycle.
+
+    >>> from lindecay.sram import microcode
+    >>> array = Array(4, 2)
+    >>> array.poke("V", [3, -2], 3)
+    >>> array.registers["lam"] = 1
+    >>> rows = cycles(array, microcode.shrink(3), 3)
+    >>> rows[1]["read"], rows[1]["bitline A"], rows[1]["sum"], rows[-1]["V"]
+    ('V0', '1 0', '0 1', '2 -1')
+    """
+    out = []
+    for i, cycle in enumerate(program.cycles):
+        seen = array.step(program, i)
+        adds = cycle.adds
+        write = rows_text(cycle.w) + (" if G" if cycle.masked else "")
+        out.append(
+            {
+                "cycle": i,
+                "read": ", ".join(rows_text(r) for r in (cycle.a, cycle.b) if r) or "-",
+                "bitline A": _bits(seen.A) if cycle.a else "",
+                "Y": _bits(seen.Y) if adds else "",
+                "carry in": _bits(seen.carry_in) if adds else "",
+                "sum": _bits(seen.sum) if adds else "",
+                "write": write if cycle.w else "-",
+                "written": _bits(seen.after) if cycle.w else "",
+                "T": _bits(seen.T),
+                "G": _bits(seen.G),
+                "V": _bits(array.peek("V", bits)),
+            }
+        )
+    return out
+
+
+def update_cycles(ledger: Ledger, layer: str, field: str = "cycles") -> int:
+    """Cycles of the state update of a layer: decay, extend, clamp, fire, reset."""
+    return sum(ledger[layer, name][field] for name in UPDATE)
+
+
+def with_neurons(ck: Checkpoint, n: int) -> Checkpoint:
+    """The first layer alone with n neurons: the trained ones, repeated.
+
+    Those with the widest sums come first, so that the membrane has as many rows
+    whatever n is.
+    """
+    layer = ck.layers[0]
+    w = layer.w.astype(np.int64)
+    widest = np.maximum(np.maximum(w, 0).sum(1), np.maximum(-w, 0).sum(1))
+    chosen = np.resize(np.argsort(-widest, kind="stable"), n)
+    own = {
+        name: getattr(layer, name)[chosen]
+        for name in ("theta", "lam", "bias")
+        if np.ndim(getattr(layer, name)) and getattr(layer, name) is not None
+    }
+    return Checkpoint(ck.meta, (replace(layer, w=layer.w[chosen], **own),))
+
+
+def growth(ck: Checkpoint, clips: Clips, sizes: list[int], spec=None) -> list[dict]:
+    """Cycles a step against neurons, from the ledger, on one clip.
+
+    Returns one dict a size: neurons, macros side by side, cycles of the update side by
+    side and on one macro after another, cycles of accumulation and of merging.
+    """
+    spec, one = spec or MacroSpec(), clips.subset(np.arange(1))
+    out = []
+    for n in sizes:
+        run = emulate(with_neurons(ck, n), one, spec, record=False)
+        (plan,) = run.mapping.layers
+        name, steps = plan.name, ck.steps
+        out.append(
+            {
+                "neurons": n,
+                "column tiles": plan.column_tiles,
+                "update": update_cycles(run.ledger, name) // steps,
+                "update, one macro": update_cycles(run.ledger, name, "macro_cycles")
+                // steps,
+                "accumulate": run.ledger[name, "accumulate"].cycles / steps,
+                "merge": run.ledger[name, "merge"].cycles // steps,
+            }
+        )
+    return out

@@ -74,7 +74,8 @@ def oracle_states(ck: Checkpoint, clips) -> list[tuple[np.ndarray, ...]] | None:
     spec.loader.exec_module(module)
     with tempfile.TemporaryDirectory() as folder:
         saved = ck.save(Path(folder) / "checkpoint.npz")
-        return module.run(saved, clips.indptr, clips.channel, len(clips))
+        layers = module.run(module.load(saved), clips.dense())
+    return [(layer["U"], layer["V"], layer["S"]) for layer in layers]
 
 
 def differences(parties: dict[str, list]) -> dict[str, int]:
@@ -132,8 +133,8 @@ def unequal_counters(whole, array) -> int:
     """
     wrong = 0
     for mine, theirs in zip(whole.layers, array.trace.layers):
-        billed = array.ledger.by_layer()[mine.name]
+        billed = array.ledger.by_layer()[mine.name]  # counts of the whole layer
         pairs = [(getattr(mine, k), getattr(theirs, k)) for k in SHARED]
-        pairs += [(mine.spikes, billed["fired"]), (mine.sops, billed["sops"])]
+        pairs += [(mine.spikes, billed.fired), (mine.sops, billed.sops)]
         wrong += sum(int(a) != int(b) for a, b in pairs)
     return wrong

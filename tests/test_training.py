@@ -8,6 +8,7 @@ import torch
 
 from lindecay import integer, store, training
 from lindecay.networks import ARMS
+from lindecay.neurons import LinearDecayLIF
 from lindecay.settings import Fault, profile
 
 TINY = replace(
@@ -44,6 +45,25 @@ def test_training_forward_is_the_integer_network(small, arm):
         assert np.array_equal(U, layer.U)
         assert np.array_equal(S, layer.S)
     assert all(layer.spikes > 0 for layer in trace.layers)
+
+
+@pytest.mark.parametrize("arm", ["ldlif", "if"])
+def test_snntorch_neurons_with_whole_numbers_fire_the_same_spikes(small, arm):
+    plan = training.Plan(arm, 0, TINY)
+    ck = training.Checkpoint.load(training.train(plan) / "checkpoint.npz")
+    trace = integer.run(ck, small["test"])
+    x = torch.from_numpy(small["test"].dense()).float()
+    for layer, wanted in zip(ck.layers, trace.layers):
+        w = torch.from_numpy(layer.w).float() * 2**ck.f
+        lif = LinearDecayLIF(
+            float(layer.lam),
+            threshold=float(layer.theta),
+            law=ck.law,
+            clamp=(ck.v_min, ck.v_max),
+            whole_sequence=True,
+        )
+        x = lif(x @ w.T)[0]
+        assert np.array_equal(x.numpy().swapaxes(0, 1), wanted.S)
 
 
 def test_arms_of_a_seed_start_from_the_same_weights(small):

@@ -8,7 +8,7 @@ from lindecay.events.clips import Clips, binned, clips
 from lindecay.events.facts import Facts, checked_split, facts, manifest
 from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
-from lindecay.events.sources import MAKERS, Location, _base, locate
+from lindecay.events.sources import MAKERS, Location, base_dir, locate, stand_in
 from lindecay.events.splits import validation
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "info",
     "locate",
     "manifest",
+    "open_split",
     "openings",
+    "stand_in",
     "validation",
 ]
 
@@ -42,7 +44,9 @@ def dataset(
 
 def available() -> list[str]:
     """Sets that are here, or that a stand-in can be made for."""
-    return [n for n in manifest() if n in MAKERS or (_base() / facts(n).tonic).exists()]
+    return [
+        n for n in manifest() if n in MAKERS or (base_dir() / facts(n).tonic).exists()
+    ]
 
 
 def info(size: str | None = None) -> dict[str, dict]:

@@ -16,7 +16,7 @@ STEP_US, LENGTH_US = 1000, 308_000
 MOVES = ((4_000, 84_000), (100_000, 182_000), (211_000, 284_000))  # µs
 PATH = np.array([(0, 0), (3.5, 7.0), (7.0, 0.0), (0, 0)])  # x, y in pixels
 DARK = 0.2  # light of the background; the stroke adds up to 1
-PIXEL = Pixel(0.39, 0.38, 0.2, refractory_us=2000, tau_us=5000, noise_hz=0.35)
+PIXEL = Pixel(0.39, 0.38, 0.2, refractory_us=2000, tau_us=5000, noise_hz=0.22)
 BATCH = 100
 
 

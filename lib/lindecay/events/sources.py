@@ -38,16 +38,16 @@ def locate(name: str, size: str | None = None) -> Location:
     size: profile whose stand-in is meant (default: LINDECAY_PROFILE or quick).
     Raises Fault on a wrong folder or an unidentified set.
     """
-    known, base = facts(name), _base()
+    known, base = facts(name), base_dir()
     home = base / known.tonic
     if not home.exists():
-        return _stand_in(known, size)
+        return stand_in(name, size)
     if (home / "SOURCE.json").exists():
         return _recordings(known, base)
     return _official(known, base)
 
 
-def _base() -> Path:
+def base_dir() -> Path:
     """LINDECAY_DATA, when it is a folder that can hold sets."""
     base, told = data_dir(), bool(os.environ.get("LINDECAY_DATA"))
     names = ", ".join(f"{f.tonic}/" for f in manifest().values())
@@ -144,19 +144,23 @@ def _sums(path: Path) -> tuple[str, str]:
     return sums["md5"], sums["sha256"]
 
 
-def _stand_in(known: Facts, size: str | None) -> Location:
-    """The stand-in, made once and kept in the store."""
-    if known.name not in MAKERS:
+def stand_in(name: str, size: str | None = None) -> Location:
+    """The stand-in of a set, made once and kept in the store.
+
+    Raises Fault for a set that has none.
+    """
+    known = facts(name)
+    if name not in MAKERS:
         raise Fault(
             f"no {known.title} here",
             expected=f"a folder {known.tonic}",
             found="none",
             where=str(data_dir()),
-            do=f"run 'lindecay data get {known.name}'",
+            do=f"run 'lindecay data get {name}'",
         )
-    maker = MAKERS[known.name]
+    maker = MAKERS[name]
     sizes = profile(size or os.environ.get("LINDECAY_PROFILE") or "quick").stand_in
-    params = {"set": known.name, "sizes": sizes, "seed": SEED}
+    params = {"set": name, "sizes": sizes, "seed": SEED}
 
     def build(folder: Path) -> None:
         maker.write(folder / known.tonic, sizes, SEED)
@@ -165,4 +169,4 @@ def _stand_in(known: Facts, size: str | None) -> Location:
     sha = hashlib.sha256((folder / "KEY.json").read_bytes()).hexdigest()
     counts = dict(zip(SPLITS, sizes))
     origin = f"stand-in: {known.title}'s geometry, made from seed {SEED}"
-    return Location(known.name, folder, "stand-in", sha, counts, origin)
+    return Location(name, folder, "stand-in", sha, counts, origin)

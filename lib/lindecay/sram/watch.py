@@ -102,6 +102,7 @@ def growth(ck: Checkpoint, clips: Clips, sizes: list[int], spec=None) -> list[di
                 "update": update_cycles(run.ledger, name) // steps,
                 "update, one macro": update_cycles(run.ledger, name, "macro_cycles")
                 // steps,
+                "cycles per spike": max(plan.widths),  # the widest tile's
                 "accumulate": run.ledger[name, "accumulate"].cycles / steps,
                 "merge": run.ledger[name, "merge"].cycles // steps,
             }

@@ -76,7 +76,12 @@ def energy(ends=(1.05, 16.6), module=5.0):
     return found(
         result("energy.sop_ratio", list(ends), **own),
         result("energy.sop_pj", 1.4, **own),
-        result("energy.module_ratio", module, **own),
+        result("energy.module_ratio", module, interval=(0.8, 6.0), **own),
+        result("energy.metrics_hits", 0, **own),
+        result("energy.metrics_pairs", 90, **own),
+        result("energy.metrics_luck", 12.0, **own),
+        result("energy.share_c_time", 80.0, **own),
+        result("energy.share_c_pj", 60.0, **own),
     )
 
 
@@ -345,6 +350,35 @@ def test_a_range_is_as_good_as_its_worse_end(ends, verdict):
     assert made.verdict == verdict and made.published == [1.1, 16.7]
     assert "low end" in made.why and "high end" in made.why
     assert [o["what"].split()[0] for o in made.others][:2] == ["low", "high"]
+
+
+def test_a_band_that_includes_no_gain_is_said():
+    told = row("module-ratio-65nm", energy()).why
+    assert "holds the printed value, and it includes no gain at all" in told
+    assert row("module-ratio-65nm", energy(module=0.9)).verdict == "differs"
+    assert row("module-ratio-65nm", energy(module=2.0)).verdict == "trend-only"
+
+
+def test_an_undefined_metric_is_never_judged():
+    made = row("energy-efficiency-ratio", energy())
+    assert made.verdict == "not-comparable" and made.status == "recomputed"
+    assert made.ours.startswith("0 of 90") and "12 % of cases" in made.why
+
+
+@pytest.mark.parametrize(
+    ("time", "joules", "verdict", "told"),
+    [
+        (80, 60, "trend-only", "takes 80 %"),
+        (80, 20, "trend-only", "dominates latency only"),
+        (30, 20, "differs", "takes 30 %"),
+    ],
+)
+def test_a_bottleneck_takes_more_than_half(time, joules, verdict, told):
+    here = energy()
+    here["energy.share_c_time"].value = time
+    here["energy.share_c_pj"].value = joules
+    made = row("bottleneck", here)
+    assert made.verdict == verdict and told in made.why
 
 
 def test_update_cycles_must_be_constant_and_of_the_closed_form():

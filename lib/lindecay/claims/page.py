@@ -87,9 +87,9 @@ def badge(report) -> dict:
 
 
 def html(report, group: str | None = None) -> str:
-    """For the page: one table, a row a claim, an anchor a row."""
+    """For the page: one table, two lines and an anchor a claim."""
     rows = [r for r in report.rows if group in (None, load()[r.id].group)]
-    heads = ("Claim", "Published", "Ours", "Verdict", "Why")
+    heads = ("Claim", "Published", "Ours", "Verdict")
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
     body = "\n".join(_tr(row) for row in rows)
     return (
@@ -104,11 +104,11 @@ def _tr(row: Row) -> str:
         ("Published", f"<b>{escape(published(claim))}</b>{_quote(claim)}"),
         ("Ours", f"<b>{escape(ours(row))}</b><small>{_basis(row)}</small>"),
         ("Verdict", _verdict(row.verdict)),
-        ("Why", _why(row, claim)),
     )
     head = f'<th scope="row">{escape(claim.title)}<small>{row.id}</small></th>'
     rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
-    return f'<tr id="{row.id}">{head}{rest}</tr>'
+    why = f'<tr class="why"><td colspan="4">{_why(row, claim)}</td></tr>'
+    return f'<tr id="{row.id}">{head}{rest}</tr>\n{why}'
 
 
 def _quote(claim: Claim) -> str:

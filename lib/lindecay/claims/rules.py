@@ -71,10 +71,21 @@ def ratio(claim: Claim, read: Read, name: str) -> Judgement:
     result = read[claim.reads[0]]
     ours = float(result.value)
     near = closeness(claim, ours) or ("trend-only" if ours > 1 else "differs")
-    told = f"{_times(ours)} against {claim.text}. {claim.why}"
+    told = f"{_times(ours)} against {claim.text}. {_band(claim, result)}{claim.why}"
     return Judgement(
         near, told, ours, result.interval, clips=result.n, others=_beside(claim, read)
     )
+
+
+def _band(claim: Claim, result: Result) -> str:
+    """What the spread of the constants says about the printed value and about 1."""
+    if not result.interval:
+        return ""
+    low, high = result.interval
+    window_low, window_high = window(claim.printed[0])
+    holds = "holds" if low <= window_high and window_low <= high else "excludes"
+    gain = "" if low > 1 else ", and it includes no gain at all"
+    return f"The band of our constants {holds} the printed value{gain}. "
 
 
 def _times(value: float) -> str:
@@ -147,6 +158,36 @@ def _tension(rows: dict[str, float], fit: tuple, pair: tuple[str, str]) -> str:
     x = sum(fit) / 2
     rest = [f"{k} would be {v / x:.2f}" for k, v in rows.items() if k not in pair]
     return "then " + ", ".join(rest) if rest else ""
+
+
+@rule
+def metric_unknown(claim: Claim, read: Read, name: str) -> Judgement:
+    """No definition, no verdict: how many candidates would fit, and by luck."""
+    hits, pairs, luck = (read[id].value for id in claim.reads)
+    told = (
+        f"Of {pairs} ordered pairs from a frozen list of candidate metrics, {hits} "
+        f"give both ends within a tenth; a made-up range of the same width finds a "
+        f"pair in {luck:.0f} % of cases. {claim.why}"
+    )
+    ours = f"{hits} of {pairs} pairs of candidate metrics fit"
+    return Judgement("not-comparable", told, ours, others=_beside(claim, read))
+
+
+@rule
+def dominant(claim: Claim, read: Read, name: str) -> Judgement:
+    """Does the update take more than half, of the time and of the energy?"""
+    time, energy = (float(read[id].value) for id in claim.reads)
+    parts = {"latency": time > 50, "energy": energy > 50}
+    held = [part for part, more in parts.items() if more]
+    told = (
+        f"With W x I in parallel and membranes updated word by word, the update takes "
+        f"{time:.0f} % of the time and {energy:.0f} % of the energy. {claim.why}"
+    )
+    ours = f"{time:.0f} % of time, {energy:.0f} % of energy"
+    verdict = "trend-only" if held else "differs"
+    if len(held) == 1:
+        told = f"It dominates {held[0]} only. {told}"
+    return Judgement(verdict, told, ours, others=_beside(claim, read))
 
 
 @rule

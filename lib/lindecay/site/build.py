@@ -26,11 +26,12 @@ def run_chapters(
     build = Build(build_dir(), profile(profile_name).name)
     console = console or Console(stderr=True, highlight=False, soft_wrap=True)
     todo = chapters.select(root(), wanted)
+    order = [chapter.name for chapter in chapters.chapters(root())]
     runner.prune(root(), build)
     console.print(f"profile {profile(profile_name).describe()}", style="dim")
     began, ran = time.perf_counter(), []
     for chapter in todo:
-        key = chapters.key(chapter, build)
+        key = chapters.key(chapter, build, order[: order.index(chapter.name)])
         why = "asked to" if force else runner.why_run(chapter, build, key)
         if why:
             _run(chapter, build, key, why, console)

@@ -23,6 +23,9 @@ from lindecay.settings import Fault, profile
 from lindecay.site.place import Build
 
 PACKAGES = ("torch", "snntorch", "numpy", "numba", "scipy", "tonic", "matplotlib")
+READS = re.compile(
+    r"\bclaims\.check\(|\bresults\.load\(|lindecay\.results import .*\bload\b"
+)
 SETS = ("nmnist", "shd", "dvsgesture")
 
 
@@ -134,11 +137,14 @@ def closure(chapter: Chapter) -> set[str]:
 @cache
 def reads_results(chapter: Chapter) -> bool:
     """Does it look at what other chapters published?"""
-    return "lindecay.claims" in modules(chapter) or "results.load" in code(chapter)
+    return bool(READS.search(code(chapter)))
 
 
-def key(chapter: Chapter, build: Build) -> dict[str, str]:
-    """All that the chapter's outcome depends on, by name."""
+def key(chapter: Chapter, build: Build, before: list[str]) -> dict[str, str]:
+    """All that the chapter's outcome depends on, by name.
+
+    `before`: the chapters that run before it, whose results it may read.
+    """
     used = modules(chapter)
     parts = {"its text": _hash(chapter.path.read_bytes()), "python": sys.version[:4]}
     parts |= {f"profile {k}": str(v) for k, v in asdict(profile(build.profile)).items()}
@@ -148,7 +154,7 @@ def key(chapter: Chapter, build: Build) -> dict[str, str]:
     if "lindecay.events" in closure(chapter):
         parts |= {f"data {name}": _located(name) for name in SETS}
     if reads_results(chapter):
-        parts |= _others(chapter, build)
+        parts |= _others(build, before)
     return parts
 
 
@@ -200,11 +206,9 @@ def _located(name: str) -> str:
     return f"{where.source} {where.sha256} {where.counts}"
 
 
-def _others(chapter: Chapter, build: Build) -> dict[str, str]:
+def _others(build: Build, before: list[str]) -> dict[str, str]:
     reference = Path(__file__).parents[3] / "data" / "reference" / "results"
-    files = [*build.results.glob("*.json"), *reference.glob("*.json")]
-    return {
-        f"results {p.parent.name}/{p.stem}": _hash(p.read_bytes())
-        for p in sorted(files)
-        if p.stem != chapter.name
-    }
+    files = [build.results / f"{name}.json" for name in before]
+    files += sorted(reference.glob("*.json"))
+    kept = [p for p in files if p.exists()]
+    return {f"results {p.parent.name}/{p.stem}": _hash(p.read_bytes()) for p in kept}

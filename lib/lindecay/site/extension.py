@@ -8,6 +8,7 @@ each kernel is told where to publish, as `lindecay run` would tell it.
 
 import hashlib
 import os
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from lindecay.site import directives, footer, values
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
+TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d_\w+|index))\.md([#)])")
 PLAIN = Path("_build", "plain")  # what a plain jupyter-book build publishes
 
 
@@ -131,6 +133,11 @@ def _tell_kernel(app: Sphinx, docname: str, source: list[str]) -> None:
     }
 
 
+def _links_without_suffix(app: Sphinx, docname: str, source: list[str]) -> None:
+    """[x](06_sram.md) finds the page when it is staged as a notebook, too."""
+    source[0] = TO_PAGE.sub(r"](\1\2", source[0])
+
+
 def digest(build: Build) -> str:
     """One hash over all that a page may show besides its own text."""
     library = Path(__file__).parents[1]
@@ -215,6 +222,7 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(Resolve)
     app.connect("config-inited", _defaults)
     app.connect("source-read", _tell_kernel)
+    app.connect("source-read", _links_without_suffix)
     app.connect("env-get-outdated", _outdated)
     app.connect("env-updated", _rewrite)
     app.connect("html-page-context", _finish_page, priority=900)

@@ -177,3 +177,43 @@ def shares(found: list[Design]) -> dict[str, float]:
         "arithmetic in the array": cheap / inside,
         "all three": start / inside,
     }
+
+
+SCOPES = {
+    "decay alone": "8-bit β product over one addition",
+    "neuron without memory": "decay, add, compare, reset, registers",
+    "neuron and memory, both word by word": "same access, the law differs",
+    "neuron and memory, both row-wide": "same access, the law differs",
+    "word-sequential v-LIF over row-wide LD-LIF": "access and law",
+    "word-sequential v-LIF over LD-LIF in the array": "the frozen scope",
+    "the same without leakage": "dynamic energy alone",
+    "v-LIF over LD-LIF, both in the array": "bit-serial product over subtraction",
+}
+
+
+def scopes(m: Measured, product: Measured, v: dict) -> dict:
+    """v-LIF over LD-LIF for everything that "the module" could contain.
+
+    Args:
+        m: the network's ledger, linear decay in the array.
+        product: the same weights with the exponential decay in the array.
+        v: values of the constants, floats or draws.
+    """
+    exp, lin, bits = baselines.LAWS[0], "LD-LIF", m.shape.bits
+    logic = {law: sum(baselines.logic(v, law, bits).values()) for law in (exp, lin)}
+    by_word, by_row = baselines.ACCESSES
+    seq = rival(m, v, exp, by_word)
+    seq_lin = rival(m, v, lin, by_word)
+    wide, wide_lin = rival(m, v, exp, by_row), rival(m, v, lin, by_row)
+    ours = in_array(m, v)
+    ratios = (
+        baselines.decay_pj(v, exp, bits) / baselines.decay_pj(v, lin, bits),
+        logic[exp] / logic[lin],
+        seq.update / seq_lin.update,
+        wide.update / wide_lin.update,
+        seq.update / wide_lin.update,
+        seq.update / ours.update,
+        seq.update_dynamic / ours.update_dynamic,
+        in_array(product, v, "exponential").update / ours.update,
+    )
+    return dict(zip(SCOPES, ratios))

@@ -8,5 +8,6 @@ same spikes. Source of the adjoint: book/02_neuron.md.
 
 from lindecay.kernels.door import check_parameters, sequence, settle
 from lindecay.kernels.rule import Rule
+from lindecay.kernels.sparse import Events, synapses
 
-__all__ = ["Rule", "check_parameters", "sequence", "settle"]
+__all__ = ["Events", "Rule", "check_parameters", "sequence", "settle", "synapses"]

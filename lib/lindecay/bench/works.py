@@ -1,0 +1,183 @@
+"""The works that are timed: neurons alone, and training steps of three networks.
+
+Inputs are synthetic (Bernoulli events at the recordings' densities), made before the
+clock starts: dense tensors for the peers, event lists for us.
+"""
+
+import torch
+from numba import njit
+from torch import nn
+
+from lindecay import neurons as ours
+from lindecay.bench import peers, timing
+from lindecay.kernels import Events, pool, synapses
+
+LAM = 0.05
+MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
+    "nmnist_step": (100, 64, 2312, 512, 10, 0.018),
+    "shd_step": (100, 64, 700, 256, 20, 0.10),
+}
+
+
+def lif():
+    """Our neuron, whole sequences at once."""
+    return ours.LinearDecayLIF(LAM, whole_sequence=True, init_hidden=True)
+
+
+class Neuron(nn.Module):
+    """Neurons alone, at rest before every sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.lif = lif()
+
+    def forward(self, current):
+        ours.reset(self)
+        return self.lif(current)
+
+
+class Mlp(nn.Module):
+    """The fully connected network, fed by events."""
+
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden, bias=False)
+        self.lif1, self.lif2 = lif(), lif()
+        self.second = nn.Linear(hidden, outputs, bias=False)
+
+    def forward(self, events: Events):
+        ours.reset(self)
+        spikes = self.lif1(synapses(events, self.first.weight))
+        return self.lif2(self.second(spikes))
+
+
+class Cnn(nn.Module):
+    """16c5-p2-32c3-p2-fc11: convolutions see all time steps as one batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = (
+            peers.convolution(2, 16, 5),
+            peers.convolution(16, 32, 3),
+        )
+        self.to(memory_format=torch.channels_last)
+        self.fc = nn.Linear(32 * 36, 11, bias=False)
+        self.lif1, self.lif2, self.lif3 = lif(), lif(), lif()
+
+    def forward(self, x):
+        ours.reset(self)
+        steps, batch = x.shape[:2]
+        pool2 = nn.functional.max_pool2d
+        for conv, neuron in ((self.conv1, self.lif1), (self.conv2, self.lif2)):
+            current = pool2(conv(x.flatten(0, 1)), 2)
+            x = neuron(current.unflatten(0, (steps, batch)))
+        return self.lif3(self.fc(x.flatten(2)))
+
+
+def neuron_alone(steps=100, batch=64, many=1024) -> timing.Work:
+    """Neurons alone, forward and backward, [time, batch, neurons]."""
+    random = torch.Generator().manual_seed(0)
+    shape = (steps, batch, many)
+    current, gradient = (pool.empty(shape, torch.float32) for _ in range(2))
+    current.copy_(torch.randn(shape, generator=random) / 2).requires_grad_()
+    gradient.copy_(torch.randn(shape, generator=random))
+    made = {"snntorch": peers.SnnNeuron}
+    if peers.here("spikingjelly"):
+        made["spikingjelly"] = lambda: peers.Jelly(peers.jelly_neuron())
+    if peers.here("norse"):
+        made["norse"] = peers.NorseNeuron
+    return timing.Work(
+        ours=peers.pass_of(Neuron(), current, gradient),
+        peers={n: peers.pass_of(m(), current, gradient) for n, m in made.items()},
+        floor=floor_of(current.detach(), gradient),
+        extra={"shape": list(shape)},
+    )
+
+
+def floor_of(current, gradient):
+    """The same reads and writes without arithmetic: what memory allows."""
+    spikes, membrane, grad = (
+        pool.empty(current.shape, current.dtype) for _ in range(3)
+    )
+    flat = [x.numpy().ravel() for x in (current, gradient, spikes, membrane, grad)]
+
+    def run():
+        move_forward(flat[0], flat[2], flat[3])
+        move_backward(flat[1], flat[3], flat[4])
+
+    return run
+
+
+@njit(cache=True)
+def move_forward(current, spikes, membrane):
+    """Read I, write S and U."""
+    for i in range(current.size):
+        membrane[i] = current[i]
+        spikes[i] = current[i]
+
+
+@njit(cache=True)
+def move_backward(gradient, membrane, grad):
+    """Read g_S and U, write g_I."""
+    for i in range(gradient.size):
+        grad[i] = gradient[i] + membrane[i]
+
+
+def mlp_step(name: str) -> timing.Work:
+    """One training step of an MLP."""
+    steps, batch, inputs, hidden, outputs, density = MLPS[name]
+    random = torch.Generator().manual_seed(0)
+    x = (torch.rand((steps, batch, inputs), generator=random) < density).float()
+    labels = torch.randint(outputs, (batch,), generator=random)
+    listed = Events.of(x)
+    sizes = (inputs, hidden, outputs)
+    made = {"snntorch": peers.SnnMlp}
+    if peers.here("spikingjelly"):
+        made["spikingjelly"] = peers.jelly_mlp
+
+    class Fresh(nn.Module):  # a new batch has no transpose yet: its cost is ours
+        def __init__(self):
+            super().__init__()
+            self.net = Mlp(*sizes)
+
+        def forward(self, e):
+            parts = (e.indptr, e.channel, e.steps, e.batch, e.channels, e.time_first)
+            return self.net(Events(*parts))
+
+    return timing.Work(
+        ours=peers.step_of(Fresh(), listed, labels),
+        peers={n: peers.step_of(m(*sizes), x, labels) for n, m in made.items()},
+        sops=len(listed.channel) * hidden,
+        extra={"shape": [steps, batch, *sizes], "density": listed.density},
+    )
+
+
+def cnn_step(steps=20, batch=16, density=0.05) -> timing.Work:
+    """One training step of a small convolutional network."""
+    random = torch.Generator().manual_seed(0)
+    x = (torch.rand((steps, batch, 2, 32, 32), generator=random) < density).float()
+    labels = torch.randint(11, (batch,), generator=random)
+    return timing.Work(
+        ours=peers.step_of(Cnn(), x, labels),
+        peers={"snntorch": peers.step_of(peers.SnnCnn(), x, labels)},
+        extra={"shape": [steps, batch, 2, 32, 32], "density": density},
+    )
+
+
+WORKS = {
+    "neuron_alone": neuron_alone,
+    "nmnist_step": lambda: mlp_step("nmnist_step"),
+    "shd_step": lambda: mlp_step("shd_step"),
+    "cnn_step": cnn_step,
+}
+
+
+def neurons(rounds: int = timing.ROUNDS) -> dict:
+    """`lindecay bench neurons`."""
+    return {"neuron_alone": timing.measure(neuron_alone(), rounds)}
+
+
+def networks(rounds: int = timing.ROUNDS) -> dict:
+    """`lindecay bench networks`."""
+    names = ("nmnist_step", "shd_step", "cnn_step")
+    return {name: timing.measure(WORKS[name](), rounds) for name in names}

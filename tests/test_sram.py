@@ -166,11 +166,12 @@ def test_both_tiers_hold_the_same_bits_and_counts(law):
         for i in range(len(program)):
             seen = slow.step(program, i)
             shifted = np.roll(bus.reshape(64, 8), -i, 0).reshape(-1).copy()
-            assert sliced.execute(
-                cells, latches, 0, 64, 8, rows, masks, i, i + 1,
-                np.array([0, 20, 0, 0, 30]), np.array([3, 17]), pack(slow.used),
-                shifted, 1, 2, counts, err,
+            broke = sliced.execute(
+                cells, latches, 64, 8, rows, masks, np.array([i, i + 1]),
+                np.array([[0, 0, 20, 0]]), 1, np.array([[0, 20, 0, 0, 30]]),
+                np.array([3, 17]), pack(slow.used), shifted, 1, 2, counts, err,
             )  # fmt: skip
+            assert broke == -1
             bus = np.roll(shifted.reshape(64, 8), i, 0).reshape(-1)
             np.testing.assert_array_equal(unpack(cells.reshape(64, 8), n), slow.cells)
             held = unpack(latches.reshape(3, 8), n)
@@ -193,12 +194,13 @@ def test_the_fast_machine_refuses_what_the_ports_cannot_do():
     for what, cycle in wrong.items():
         rows, masks = sliced.encode(m.Program("bad", (m.Cycle(a=V), cycle)))
         err = np.zeros(3, np.int64)
-        assert not sliced.execute(
-            np.zeros(64 * 8, np.uint64), np.zeros(24, np.uint64), 0, 64, 8, rows,
-            masks, 0, 2, np.zeros(5, np.int64), np.zeros(2, np.int64),
-            np.zeros(8, np.uint64), np.zeros(512, np.uint64), 1, 2,
-            np.zeros(18, np.int64), err,
+        broke = sliced.execute(
+            np.zeros(64 * 8, np.uint64), np.zeros(24, np.uint64), 64, 8, rows, masks,
+            np.array([0, 2]), np.zeros((1, 4), np.int64), 1,
+            np.zeros((1, 5), np.int64), np.zeros(2, np.int64), np.zeros(8, np.uint64),
+            np.zeros(512, np.uint64), 1, 2, np.zeros(18, np.int64), err,
         )  # fmt: skip
+        assert broke == 0
         with pytest.raises(sram.PortFault, match=what) as caught:
             sliced.port_fault(err, "bad", 0, 64)
         assert "cycle 1 of bad" in str(caught.value)

@@ -207,26 +207,37 @@ def _ones(words):
 
 @njit(cache=True)
 def _work(op, events, tile_of, weight_row, merges, acc0, ids, bias_base, work):
-    """What one phase does: program, row tile, weight row (-1: the tile's), round."""
+    """The jobs of one phase: program, row tile, first row of the weight, round."""
     n = 0
     if op == ACCUMULATE:
         for i in events:
-            tile = tile_of[i]
-            work[n, 0], work[n, 1], work[n, 2], work[n, 3] = (
-                acc0 + tile, tile, weight_row[i], 0
-            )  # fmt: skip
+            work[n, 0], work[n, 1] = acc0 + tile_of[i], tile_of[i]
+            work[n, 2], work[n, 3] = weight_row[i], 0
             n += 1
     elif op == MERGE:
         for m in range(len(merges)):
             for end in (0, 1):  # the sender drains, the receiver adds
                 work[n, 0], work[n, 1] = merges[m, 3] + end, merges[m, 2 - end]
-                work[n, 2], work[n, 3] = -1, merges[m, 0]
+                work[n, 2], work[n, 3] = 0, merges[m, 0]
                 n += 1
     else:
-        work[0, 0], work[0, 1], work[0, 3] = ids[op], 0, 0
-        work[0, 2] = bias_base if op == BIAS else -1
+        work[0, 0], work[0, 1], work[0, 2], work[0, 3] = ids[op], 0, bias_base, 0
         n = 1
     return n
+
+
+@njit(cache=True)
+def _latency(work, n, starts, busy):
+    """Cycles of a phase: rounds follow one another, the busiest tile decides each."""
+    cycles, now = 0, 0
+    busy[:] = 0
+    for j in range(n):
+        if work[j, 3] != now:
+            cycles += busy.max()
+            busy[:] = 0
+            now = work[j, 3]
+        busy[work[j, 1]] += starts[work[j, 0] + 1] - starts[work[j, 0]]
+    return cycles + busy.max()
 
 
 @njit(cache=True)
@@ -237,7 +248,6 @@ def _run(
     counts, err,
 ):  # fmt: skip
     """Clips first … last-1 of one layer; -1, or the program that broke a rule."""
-    spot = np.zeros(bases.shape[1], np.int64)
     rest, after = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
     busy = np.zeros(len(bases), np.int64)
     for c in range(first, last):
@@ -254,26 +264,14 @@ def _run(
                 _at_rest(cells, words, B, rest)
             if op == FIRE and U.size:
                 _integers(cells, words, B, U[c, t])
-            count, now = counts[op], 0
-            for j in range(n):
-                p, tile = work[j, 0], work[j, 1]
-                for k in range(len(spot)):
-                    spot[k] = bases[tile, k]
-                if work[j, 2] >= 0:
-                    spot[1] = work[j, 2]
-                if not execute(
-                    cells, latches, tile, height, words, rows, masks, starts[p],
-                    starts[p + 1], spot, registers, used, bus, macros, ports, count,
-                    err,
-                ):  # fmt: skip
-                    return p
-                if work[j, 3] != now:  # a round is over: its slowest tile decides
-                    count[_CYCLES] += busy.max()
-                    busy[:] = 0
-                    now = work[j, 3]
-                busy[tile] += starts[p + 1] - starts[p]
-            count[_CYCLES] += busy.max()
-            busy[:] = 0
+            count = counts[op]
+            broke = execute(
+                cells, latches, height, words, rows, masks, starts, work, n, bases,
+                registers, used, bus, macros, ports, count, err,
+            )  # fmt: skip
+            if broke >= 0:
+                return broke
+            count[_CYCLES] += _latency(work, n, starts, busy)
             if op == ACCUMULATE:
                 count[_QUEUE] += n
                 count[_SOPS] += n * neurons

@@ -4,10 +4,13 @@ The first chapter that fails stops everything: no page is rendered from half
 of a build.
 """
 
-import sys
+import io
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,12 +22,40 @@ from lindecay.site.footer import duration
 from lindecay.site.place import Build
 
 
+class Stopped(Exception):
+    """The build stopped; `details` is what the failing tool printed."""
+
+    def __init__(self, line: str, details: str):
+        self.details = details
+        super().__init__(line)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One build at a time in a checkout: the second one waits and says so."""
+    build_dir().mkdir(exist_ok=True)
+    lock = FileLock(str(build_dir() / ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _console().print("another build is running here; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
 def run_chapters(
     wanted: list[str], profile_name: str, force: bool = False, console=None
 ) -> list[str]:
     """Run the chapters that changed (or all, with `force`); names of those run."""
     build = Build(build_dir(), profile(profile_name).name)
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console or _console()
     todo = chapters.select(root(), wanted)
     order = [chapter.name for chapter in chapters.chapters(root())]
     runner.prune(root(), build)
@@ -58,19 +89,28 @@ def _run(chapter: Chapter, build: Build, key: dict, why: str, console: Console) 
         disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(chapter.name, total=None)
-        seconds = runner.run(
-            chapter, build, key, lambda i, n: bar.update(task, completed=i, total=n)
-        )
+        try:
+            seconds = runner.run(
+                chapter, build, key, lambda i, n: bar.update(task, completed=i, total=n)
+            )
+        except runner.ChapterFailed as failed:
+            raise Stopped(
+                f"{failed}; nothing was published", failed.traceback
+            ) from None
     console.print(f"     {chapter.name} done in {duration(seconds)}")
 
 
 def render(profile_name: str, console=None) -> Path:
     """Render the staged book; returns the index page."""
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    console = console or _console()
     began = time.perf_counter()
     build = Build(build_dir(), profile(profile_name).name)
     changed = stage.fill(root(), build)
     console.print(f"render: {changed} staged files changed")
-    index = stage.render(root(), build, sys.stderr)
+    words = io.StringIO()
+    try:
+        index = stage.render(root(), build, words)
+    except stage.RenderFailed as failed:
+        raise Stopped(str(failed), words.getvalue()) from None
     console.print(f"rendered in {duration(time.perf_counter() - began)}: {index}")
     return index

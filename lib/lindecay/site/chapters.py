@@ -19,7 +19,7 @@ import jupytext
 import yaml
 
 from lindecay import store
-from lindecay.settings import Fault, profile
+from lindecay.settings import Fault, data_dir, profile
 from lindecay.site.place import Build
 
 PACKAGES = ("torch", "snntorch", "numpy", "numba", "scipy", "tonic", "matplotlib")
@@ -152,7 +152,7 @@ def key(chapter: Chapter, build: Build, before: list[str]) -> dict[str, str]:
     parts |= {f"package {n}": v for n, v in _versions().items()}
     parts |= _committed(tuple(sorted(closure(chapter))))
     if "lindecay.events" in closure(chapter):
-        parts |= {f"data {name}": _located(name) for name in SETS}
+        parts |= {f"data {name}": _located(name, build.profile) for name in SETS}
     if reads_results(chapter):
         parts |= _others(build, before)
     return parts
@@ -195,14 +195,16 @@ def _text(module: str) -> str:
 
 
 @cache
-def _located(name: str) -> str:
+def _located(name: str, profile_name: str) -> str:
     """Which data a chapter would see under this name, with its checksum."""
     from lindecay import events
 
     try:
-        where = events.locate(name)
-    except (Fault, NotImplementedError) as error:
-        return f"refused: {error}"
+        if not (data_dir() / events.facts(name).tonic).exists():
+            return f"stand-in of profile {profile_name}"  # made by what is in the key
+        where = events.locate(name, profile_name)
+    except Fault as fault:
+        return f"refused: {fault}"
     return f"{where.source} {where.sha256} {where.counts}"
 
 

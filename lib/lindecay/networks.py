@@ -81,12 +81,14 @@ class SpikingLinear(nn.Module):
         lam = ste_round((self.decay * lsb).clamp(0, float(theta - 1)))
         return {"w": w, "theta": theta, "lam": lam}
 
-    def forward(self, x: torch.Tensor, synapses) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x) -> tuple[torch.Tensor, torch.Tensor]:
         """Spikes and membranes before reset, both [T, batch, out].
 
-        `synapses(x, w)` computes x @ w.T for x [T, batch, in].
+        `x`: [T, batch, in], or the events of a batch (only what is on is added).
         """
         q = self.integers()
+        sparse = isinstance(x, kernels.Events)
+        synapses = kernels.synapses if sparse else nn.functional.linear
         current = synapses(x, q["w"] * 2.0**self.grid.fraction_bits)
         lsb = float(2.0**self.grid.fraction_bits / self.scale)
         return kernels.sequence(
@@ -114,11 +116,11 @@ class Mlp(nn.Module):
             for k, (i, o) in enumerate(pairs)
         )
 
-    def forward(self, x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """(spikes, membranes) of every layer for x [T, batch, in], binary."""
+    def forward(self, x) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """(spikes, membranes) of every layer; x: events, or binary [T, batch, in]."""
         states = []
         for layer in self.layers:
-            states.append(layer(x, nn.functional.linear))
+            states.append(layer(x))
             x = states[-1][0]
         return states
 

@@ -26,7 +26,7 @@ from rich.progress import (
 from scipy import stats
 from snntorch import functional as sf
 
-from lindecay import events, integer, store
+from lindecay import events, integer, kernels, store
 from lindecay.networks import ARMS, Mlp, MlpSpec, export
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, Profile, profile, store_dir
@@ -126,9 +126,8 @@ def _epoch(net, optimizer, clips, batch: int, generator) -> dict:
     losses, right, spikes = [], 0, 0.0
     for start in range(0, len(order), batch):
         idx = order[start : start + batch]
-        x = torch.from_numpy(clips.dense(idx)).float()  # (time, batch, channels)
         target = torch.from_numpy(clips.labels[idx])
-        states = net(x)
+        states = net(events_of(clips, idx))
         loss = loss_of(states[-1][0], target)
         optimizer.zero_grad()
         loss.backward()
@@ -142,6 +141,14 @@ def _epoch(net, optimizer, clips, batch: int, generator) -> dict:
         "hidden_rate": spikes / len(order),
         "decay": [float(layer.decay.detach()) for layer in net.layers],
     }
+
+
+def events_of(clips: events.Clips, idx: np.ndarray) -> kernels.Events:
+    """The clips `idx` as a batch for the first layer."""
+    part = clips.subset(idx)
+    return kernels.Events(
+        part.indptr, part.channel, part.steps, len(part), part.channels
+    )
 
 
 def _keep(path: Path, net, optimizer, generator, curve) -> None:
@@ -207,7 +214,7 @@ def training_forward(
     for start in range(0, len(clips), batch):
         idx = np.arange(start, min(start + batch, len(clips)))
         with torch.no_grad():
-            states = net(torch.from_numpy(clips.dense(idx)).float())
+            states = net(events_of(clips, idx))
         for part, (s, u) in zip(parts, states):
             whole = (u.numpy(), s.numpy())
             part.append([a.transpose(1, 0, 2).astype(np.int32) for a in whole])

@@ -1,0 +1,98 @@
+"""The committed reference: results of a full run, and what it takes to check them.
+
+data/reference/results/*.json     what each chapter published, with its stamps
+data/reference/nmnist/*.npz       one integer checkpoint for each arm
+data/reference/nmnist/predictions.json   the class that each seed gave each test clip
+
+Every statistic can be recomputed from the predictions anywhere, and every accuracy
+from the checkpoints where the recordings are.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from lindecay import events, integer, results, training
+from lindecay.networks import ARMS
+from lindecay.quantization import Checkpoint
+from lindecay.settings import Fault, committed, profile, root
+from lindecay.store import write_atomic
+
+SCHEMA = 1
+
+
+def folder() -> Path:
+    """data/reference of the checkout or the installed package."""
+    return committed("reference")
+
+
+def collect(profile_name: str = "paper") -> list[Path]:
+    """Copy a finished run into data/reference; returns what was written.
+
+    Raises:
+        Fault: when the run is not there, or was made from stand-ins.
+    """
+    home = root() / "data" / "reference"
+    made = sorted(results.set_dir(profile_name).glob("*.json"))
+    if not made:
+        do = f"run `lindecay run --profile {profile_name}` first"
+        raise Fault("no finished run", expected="result files", found="none", do=do)
+    clips = training.clips_for(profile_name, "test")
+    if clips.source == "stand-in":
+        raise Fault("a stand-in is no reference", expected="recordings or official")
+    (home / "results").mkdir(parents=True, exist_ok=True)
+    copied = [Path(shutil.copy(path, home / "results" / path.name)) for path in made]
+    return copied + _networks(home / "nmnist", profile_name, clips)
+
+
+def _networks(home: Path, profile_name: str, clips: events.Clips) -> list[Path]:
+    seeds = profile(profile_name).seeds
+    arms, written = {}, []
+    for arm in ARMS:
+        found = [training.checkpoint_for(profile_name, arm, s) for s in seeds]
+        traces = [integer.run(ck, clips, record=False) for ck in found]
+        arms[arm] = {str(s): t.predictions.tolist() for s, t in zip(seeds, traces)}
+        written.append(found[0].save(home / f"{arm}-seed{seeds[0]}.npz"))
+    record = {
+        "schema": SCHEMA,
+        "set": clips.name,
+        "source": clips.source,
+        "sha256": clips.sha256,
+        "profile": profile_name,
+        "commit": results.commit(),
+        "labels": clips.labels.tolist(),
+        "predictions": arms,
+    }
+    text = json.dumps(record) + "\n"
+    return [*written, write_atomic(home / "predictions.json", text)]
+
+
+def predictions(name: str = "nmnist") -> dict:
+    """The committed predictions of every arm, seed and test clip."""
+    return json.loads((folder() / name / "predictions.json").read_text())
+
+
+def unequal(name: str = "nmnist") -> dict[str, int]:
+    """Test clips that a committed checkpoint now classifies otherwise, per arm.
+
+    Raises:
+        Fault: when the clips at hand are not those of the reference.
+    """
+    record = predictions(name)
+    clips = training.clips_for(record["profile"], "test")
+    if clips.sha256 != record["sha256"]:
+        raise Fault(
+            "other test clips than the reference's",
+            expected=f"{record['source']} {record['sha256'][:12]}",
+            found=f"{clips.source} {clips.sha256[:12]}",
+        )
+    return {
+        arm: _unequal(folder() / name / f"{arm}-seed{seed}.npz", clips, told)
+        for arm, seeds in record["predictions"].items()
+        for seed, told in list(seeds.items())[:1]
+    }
+
+
+def _unequal(path: Path, clips: events.Clips, told: list[int]) -> int:
+    found = integer.run(Checkpoint.load(path), clips, record=False).predictions
+    return int((found != told).sum())

@@ -4,8 +4,9 @@
 is a column). Its states equal the integer network's; its ledger counts every event.
 """
 
-from lindecay.sram import closed_forms, microcode, mutants, watch
+from lindecay.sram import closed_forms, microcode, mutants, stepper, watch
 from lindecay.sram.array import Array, Seen
+from lindecay.sram.bench import bench
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.macro import LayerMachine, Run, build, emulate
 from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping, plan
@@ -24,11 +25,13 @@ __all__ = [
     "Program",
     "Run",
     "Seen",
+    "bench",
     "build",
     "closed_forms",
     "emulate",
     "microcode",
     "mutants",
     "plan",
+    "stepper",
     "watch",
 ]

@@ -394,5 +394,6 @@ def emulate(
             machine, indptr, channel, len(clips), ck.steps, record, progress
         )
         states, ledger = [*states, state], ledger + book
-        indptr, channel = as_events(state.S)
+        if i + 1 < len(machines):
+            indptr, channel = as_events(state.S)
     return Run(Trace(states), ledger, mapping)

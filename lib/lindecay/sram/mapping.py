@@ -176,8 +176,8 @@ def check_layer(ck: Checkpoint, layer: Layer) -> None:
 
 
 def _within(layer: Layer, what: str, values: np.ndarray, low: int, high: int) -> None:
-    bad = np.argwhere((values < low) | (values > high))
-    if len(bad):
+    if values.min() < low or values.max() > high:
+        bad = np.argwhere((values < low) | (values > high))
         raise Fault(
             f"{layer.name}: {what} does not fit its bits",
             expected=f"{low} to {high}",

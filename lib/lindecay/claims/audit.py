@@ -7,11 +7,12 @@ unknown, unsourced or unused id, a claim carried though it could be recomputed.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lindecay.claims import assumptions, inventory, stamps
 from lindecay.claims.judge import Row, picked, source_of
-from lindecay.claims.registry import Claim, load
+from lindecay.claims.registry import Claim, load, registry
 from lindecay.results import Result
 from lindecay.settings import Fault, committed, data_dir, root
 
@@ -132,10 +133,10 @@ def _absent(claim: Claim, row: Row, here: Results) -> Problem | None:
 def unsourced(here: Results) -> list[Problem]:
     """Results that a claim about data reads but that name no data, or no chapter."""
     no_data = [
-        Problem("unsourced", id, f"{claim.id} needs {claim.needs}, it names no data")
+        Problem("unsourced", claim.id, f"needs {claim.needs}; none of its results does")
         for claim in load().values()
-        for id in claim.reads
-        if claim.needs != "none" and id in here and here[id].source == "computed"
+        if claim.needs != "none" and (read := picked(claim, here))
+        if source_of(read) == "computed"
     ]
     return no_data + [
         Problem("unsourced", id, "was published outside of a chapter")
@@ -156,14 +157,15 @@ def unknown() -> list[Problem]:
 
 
 def unused(here: Results) -> list[Problem]:
-    """Published results that no claim reads and no page shows or publishes from."""
+    """Published results that no claim reads, no page shows and nobody keeps."""
     read = {id for c in load().values() for id in (*c.reads, *c.may_read)}
-    pages = _pages()
-    told = "published, but no claim reads it and no page shows it"
+    pages, spare = _pages(), [s.ids for s in registry().spare]
+    told = "published, but no claim reads it, no page shows it, `spare` lacks it"
     return [
         Problem("unused", id, told)
         for id in here
-        if id not in read and not stamps.shown(id, pages)
+        if id not in read and not any(fnmatchcase(id, s) for s in spare)
+        if not stamps.shown(id, pages)
     ]
 
 

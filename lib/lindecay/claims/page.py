@@ -14,6 +14,7 @@ from lindecay.claims import assumptions
 from lindecay.claims.judge import Row
 from lindecay.claims.registry import Claim, load
 from lindecay.claims.words import number
+from lindecay.settings import Fault, root
 
 SIGNS = {
     "exact": "\u2713\u2713",
@@ -128,9 +129,20 @@ def _verdict(verdict: str) -> str:
 
 def _why(row: Row, claim: Claim) -> str:
     parts = [f"<p>{escape(row.why)}</p>", _others(row), _fine_print(claim)]
-    link = f'<a href="{claim.chapter}.html">{claim.chapter}</a>'
     run = f"<code>{escape(claim.command)}</code>"
-    return "".join(parts) + f"<p><small>Chapter {link} \u00b7 {run}</small></p>"
+    return "".join(parts) + f"<p><small>{_chapter(claim)} \u00b7 {run}</small></p>"
+
+
+def _chapter(claim: Claim) -> str:
+    """A link to the chapter, or words where this edition has none."""
+    name = claim.chapter
+    try:
+        there = (root() / "book" / f"{name}.md").exists()
+    except Fault:
+        there = False
+    if not there:
+        return f"Chapter {name} is not written yet"
+    return f'Chapter <a href="{name}.html">{name}</a>'
 
 
 def _others(row: Row) -> str:

@@ -124,6 +124,13 @@ class Exemption(Strict):
     reason: str = Field(min_length=10)
 
 
+class Spare(Strict):
+    """Result ids that stay in the result files although no page shows them."""
+
+    ids: str  # a pattern, as in a shell
+    reason: str = Field(min_length=10)
+
+
 class Source(Strict):
     """What the claims are quoted from."""
 
@@ -143,6 +150,7 @@ class Registry(Strict):
     schema_: Literal[1] = Field(alias="schema")
     source: Source
     exempt: tuple[Exemption, ...]
+    spare: tuple[Spare, ...] = ()
     claims: tuple[Claim, ...]
 
     @model_validator(mode="after")

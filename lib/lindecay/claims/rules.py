@@ -196,8 +196,9 @@ def constant_update(claim: Claim, read: Read, name: str) -> Judgement:
     array, serial, form = (read[id].value for id in claim.reads)
     sizes, cycles = zip(*array)
     others = [
-        {"what": f"cycles for N = {n}, in the array", "value": c} for n, c in array
-    ] + [{"what": f"cycles for N = {n}, word by word", "value": c} for n, c in serial]
+        {"what": "N: cycles, in the array", "value": array},
+        {"what": "N: cycles, word by word", "value": serial},
+    ]
     flat = set(cycles) == {form}
     linear = len({c / n for n, c in serial}) == 1
     wide = max(sizes) >= 16 * min(sizes)

@@ -24,7 +24,7 @@ def number(value: Any, digits: int = 3) -> str:
     if value is None:
         return "not attempted"
     if isinstance(value, list | tuple):
-        return " to ".join(number(v, digits) for v in value)
+        return _several(value, digits)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) or (isinstance(value, float) and value >= 1000):
@@ -32,6 +32,18 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, float):
         return f"{value:.{digits}g}".replace("-", MINUS)
     return str(value)
+
+
+def _several(values: list | tuple, digits: int) -> str:
+    """An interval, a list, or pairs.
+
+    >>> _several([1.0, 2.5], 3), _several([[16, 58], [32, 58]], 3)
+    ('1 to 2.5', '16: 58, 32: 58')
+    """
+    if values and isinstance(values[0], list | tuple):
+        return ", ".join(": ".join(number(v, digits) for v in pair) for pair in values)
+    mark = " to " if len(values) == 2 else ", "
+    return mark.join(number(v, digits) for v in values)
 
 
 def text(

@@ -8,7 +8,7 @@ from lindecay.events.clips import Clips, binned, clips
 from lindecay.events.facts import Facts, checked_split, facts, manifest
 from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
-from lindecay.events.sources import MAKERS, Location, base_dir, locate, stand_in
+from lindecay.events.sources import Location, locate, stand_in
 from lindecay.events.splits import validation
 
 __all__ = [
@@ -42,17 +42,10 @@ def dataset(
     return open_split(locate(name, size), checked_split(split), why)
 
 
-def available() -> list[str]:
-    """Sets that are here, or that a stand-in can be made for."""
-    return [
-        n for n in manifest() if n in MAKERS or (base_dir() / facts(n).tonic).exists()
-    ]
-
-
 def info(size: str | None = None) -> dict[str, dict]:
-    """What `lindecay data info --json` prints: every set that can be had."""
+    """What `lindecay data info --json` prints: every set."""
     rows = {}
-    for name in available():
+    for name in manifest():
         found = locate(name, size)
         rows[name] = {
             "source": found.source,

@@ -10,14 +10,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lindecay.events import saccades
+from lindecay.events import formants, gestures, saccades
 from lindecay.events.facts import SPLITS, Facts, facts, manifest
 from lindecay.events.readers import open_set, reader
 from lindecay.settings import Fault, data_dir, profile
 from lindecay.store import memo
 
 SEED = 2603  # of the stand-ins
-MAKERS = {"nmnist": saccades}
+MAKERS = {"nmnist": saccades, "shd": formants, "dvsgesture": gestures}
 
 
 @dataclass(frozen=True)
@@ -145,21 +145,10 @@ def _sums(path: Path) -> tuple[str, str]:
 
 
 def stand_in(name: str, size: str | None = None) -> Location:
-    """The stand-in of a set, made once and kept in the store.
-
-    Raises Fault for a set that has none.
-    """
+    """The stand-in of a set, made once and kept in the store."""
     known = facts(name)
-    if name not in MAKERS:
-        raise Fault(
-            f"no {known.title} here",
-            expected=f"a folder {known.tonic}",
-            found="none",
-            where=str(data_dir()),
-            do=f"run 'lindecay data get {name}'",
-        )
     maker = MAKERS[name]
-    sizes = profile(size or os.environ.get("LINDECAY_PROFILE") or "quick").stand_in
+    sizes = sizes_of(name, size)
     params = {"set": name, "sizes": sizes, "seed": SEED}
 
     def build(folder: Path) -> None:
@@ -170,3 +159,19 @@ def stand_in(name: str, size: str | None = None) -> Location:
     counts = dict(zip(SPLITS, sizes))
     origin = f"stand-in: {known.title}'s geometry, made from seed {SEED}"
     return Location(name, folder, "stand-in", sha, counts, origin)
+
+
+def sizes_of(name: str, size: str | None = None) -> tuple[int, int]:
+    """Train and test clips of a stand-in in a profile.
+
+    >>> sizes_of("shd", "quick")
+    (1000, 200)
+    """
+    train, test = profile(
+        size or os.environ.get("LINDECAY_PROFILE") or "quick"
+    ).stand_in
+    return {
+        "nmnist": (train, test),
+        "shd": (train, 2 * test),  # two unseen speakers
+        "dvsgesture": (11 * (train // 100), 11 * (test // 33)),  # whole users
+    }[name]

@@ -28,6 +28,7 @@ from lindecay.claims import (
     rules,
     stamps,
     statistics,
+    typed,
 )
 from lindecay.results import Result
 from lindecay.settings import Fault
@@ -721,3 +722,44 @@ def test_cited_keys_are_rows_of_the_table_of_constants():
     for claim in claims.load().values():
         keys = [claim.args.get("row"), *claim.args.get("chips", [])]
         assert all(k in table for k in keys if k and k != "chih_dcim"), claim.id
+
+
+# ------------------------------------------------------------ typed numbers
+
+
+def pages():
+    return sorted((inventory.root() / "book").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", ["index.md", "90_claims.md", "91_assumptions.md"])
+def test_no_number_of_the_paper_is_typed_on_a_page_about_claims(name):
+    page = next(p for p in pages() if p.name == name)
+    assert list(typed.typed(page.read_text("utf-8"), GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "The paper reports 16.7 times.",
+        "```{show} a-figure\n:alt: a bar at 0.96 points\nFinding.\n```",
+        "```{show} a-figure\n:alt: a bar\nThe bar stands at 0.96, says the paper.\n```",
+        "| claim | ours |\n|---|---|\n| drop | 4.27 |",
+    ],
+)
+def test_a_planted_number_is_caught_on_every_kind_of_page(planted):
+    made = found(result("nmnist.drop", 4.2689, digits=2))
+    assert len(list(typed.typed(planted, made))) == 1
+
+
+@pytest.mark.parametrize(
+    "innocent",
+    [
+        "{claim}`acc-drop-nmnist|0.96` points",
+        "```{code-cell} ipython3\nx = 0.96\n```",
+        "with $x = 0.96$ and [a link](page-16.7.html)",
+        "% typed: a length of ours, no result\nIt is 0.96 m long.",
+        "arXiv:16.7 and v16.7.1 in 2026-16.7",
+    ],
+)
+def test_code_formulas_roles_and_excused_lines_may_hold_numbers(innocent):
+    assert list(typed.typed(innocent, {})) == []

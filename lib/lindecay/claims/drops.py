@@ -57,7 +57,7 @@ def _holds(interval: tuple[float, float], claim: Claim) -> bool:
 
 
 def _equivalent(seeds: statistics.Paired, wide: tuple[float, float]) -> bool:
-    each = [seeds.interval(0.90), statistics.narrowed(wide, seeds.n)]
+    each = [seeds.interval(0.90), statistics.narrowed(wide)]
     return statistics.equivalent(each, BOUND)
 
 

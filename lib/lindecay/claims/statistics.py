@@ -55,11 +55,16 @@ def equivalent(intervals: Sequence[tuple[float, float]], bound: float) -> bool:
     return all(-bound < low and high < bound for low, high in intervals)
 
 
-def narrowed(interval: tuple[float, float], n: int) -> tuple[float, float]:
-    """The 90 % interval that belongs to a 95 % one (t with n - 1 degrees)."""
+def narrowed(interval: tuple[float, float]) -> tuple[float, float]:
+    """The 90 % interval that belongs to a 95 % one of a bootstrap.
+
+    By the normal ratio: for few seeds Student's would narrow it too far.
+
+    >>> [round(end, 2) for end in narrowed((-1.96, 1.96))]
+    [-1.64, 1.64]
+    """
     middle, half = sum(interval) / 2, (interval[1] - interval[0]) / 2
-    t = stats.t(max(n - 1, 1))
-    reach = half * float(t.ppf(0.95) / t.ppf(0.975))
+    reach = half * float(stats.norm.ppf(0.95) / stats.norm.ppf(0.975))
     return middle - reach, middle + reach
 
 

@@ -77,6 +77,7 @@ class LinearDecayLIF(snn.Leaky):
     reset_delay: False resets at once; True is snnTorch's habit, one step later.
     detach_reset: no gradient through the spike that resets (snnTorch's habit).
     whole_sequence: `forward` takes [time, batch, …] and runs it in one go.
+    inplace, recompute: ways to spend less memory on it (see kernels.sequence).
     Everything else as in `snn.Leaky`: returns spikes and membrane, or spikes alone
     with init_hidden=True (unless output=True).
 
@@ -100,6 +101,8 @@ class LinearDecayLIF(snn.Leaky):
         reset_delay=False,
         detach_reset=True,
         whole_sequence=False,
+        inplace=False,
+        recompute=False,
         **leaky,
     ):
         self.law = decay.law(law)
@@ -124,6 +127,7 @@ class LinearDecayLIF(snn.Leaky):
             rounding=rounding,
         )
         self.whole_sequence = whole_sequence
+        self.memory = {"inplace": inplace, "recompute": recompute}
         self.graded = bool((self.graded_spikes_factor != 1).any()) or isinstance(
             self.graded_spikes_factor, nn.Parameter
         )
@@ -188,6 +192,7 @@ class LinearDecayLIF(snn.Leaky):
         """All steps [time, batch, …] at once; the same spikes as step by step.
 
         Starts from `mem`, from the state kept inside (init_hidden), or from rest.
+        Returns spikes and states; only the last state where nobody asked for more.
         """
         if self.inhibition or self.state_quant:
             spikes, states = zip(*(self.step(now) for now in current.unbind(0)))
@@ -203,13 +208,13 @@ class LinearDecayLIF(snn.Leaky):
             state=self.mem if mem is None and kept else mem,
             membrane=wanted,
             fire=None if self.named else self.spike_grad,
+            **self.memory,
         )
-        states = u
         if wanted:
-            states = kernels.settle(u, spk, theta=self.threshold, rule=self.rule)
+            u = kernels.settle(u, spk, theta=self.threshold, rule=self.rule)
         if len(current):
-            self.mem = states[-1] if wanted else states
-        return self._graded(spk), states
+            self.mem = u[-1] if wanted else u
+        return self._graded(spk), u
 
     def _spikes(self, mem) -> Tensor:
         if self.inhibition:

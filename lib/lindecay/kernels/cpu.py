@@ -1,13 +1,18 @@
-"""The fused loop as one autograd node: U is stored, or recomputed chunk by chunk.
+"""The fused loop as an autograd node, in three ways to remember the membrane.
 
-Stored: 24 bytes an element pass through memory (read I, write S and U; read U and
-g_S, write g_I). Recomputed (chunk=K): only the states at chunk borders are kept.
+    Kept        U is an output and stays: 24 bytes an element pass through memory
+    Private     U is nobody's but ours: the gradient of I is written over it (20)
+    Recomputed  only states at chunk borders are kept; U is computed again
+
+Each reads I and writes S, then reads g_S and writes g_I; U makes the difference.
 """
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from lindecay.kernels import fused, plain, pool
+from lindecay.kernels import pool
+from lindecay.kernels.launch import Launch, begin, last_step, leak_of, rows
 from lindecay.kernels.rule import Rule
 from lindecay.settings import Fault
 
@@ -23,41 +28,53 @@ def fits(current: Tensor, rule: Rule, fire) -> bool:
     return on_cpu and plain_tensor and fire is None and not late
 
 
-def leak_of(rule: Rule, lam: Tensor, beta: Tensor) -> Tensor:
-    """The one parameter of the rule's law."""
-    return beta if rule.law == "exponential" else lam
+@torch.compiler.disable
+def run(current, lam, beta, theta, state, rule, check, keep, inplace):
+    """The fused loop on any dense layout; returns spikes and U or the last state."""
+    order = layout(current)
+    shape = current.shape
+    leak = leak_of(rule, lam, beta)
+    back = None
+    if order is not None:
+        inner = [a - 1 for a in order[1:]]
+        leak, theta = (_permuted(p, shape[1:], inner) for p in (leak, theta))
+        state = None if state is None else state.permute(inner)
+        current = current.permute(order)
+        back = [order.index(a) for a in range(len(order))]
+    if keep == "membrane":
+        spikes, u = Kept.apply(current, leak, theta, state, rule, check)
+    elif keep == "recompute":
+        spikes, u = Recomputed.apply(current, leak, theta, state, rule, check)
+    else:
+        spikes, u = Private.apply(current, leak, theta, state, rule, check, inplace)
+    if back is None:
+        return spikes, u
+    if u.dim() < len(back):
+        return spikes.permute(back), u.permute([a - 1 for a in back[1:]])
+    return spikes.permute(back), u.permute(back)
 
 
-def per_neuron(p: Tensor, shape) -> Tensor:
-    """A parameter as a flat array whose index is the neuron's, modulo its length.
-
-    shape: [B, …, N]. A scalar stays one number, [N] stays N numbers.
-    """
-    if p.numel() == 1:
-        return p.detach().reshape(1)
-    inner = shape if p.dim() >= len(shape) and p.shape[0] != 1 else shape[1:]
-    p = p.detach()
-    p = p[0] if p.dim() > len(inner) else p
-    return p.expand(inner).reshape(-1).contiguous()
+def layout(x: Tensor) -> list[int] | None:
+    """The order of axes that makes `x` contiguous with time first (channels_last);
+    None where it is already, or where it has to be copied."""
+    if x.is_contiguous() or x.dim() < 3:
+        return None
+    order = sorted(range(x.dim()), key=lambda a: -x.stride(a))
+    return order if order[0] == 0 and x.permute(order).is_contiguous() else None
 
 
-def gathered(g: Tensor, p: Tensor, shape) -> Tensor:
-    """The gradient of `per_neuron`, in the shape and dtype of the parameter."""
-    if p.numel() > 1:
-        inner = shape if g.numel() == shape.numel() and shape[0] != 1 else shape[1:]
-        g = g.reshape(inner)
-        g = g.sum_to_size(p.shape[-g.dim() :] if p.dim() > g.dim() else p.shape)
-    return g.reshape(p.shape).to(p.dtype)
+def _permuted(p: Tensor, shape, inner) -> Tensor:
+    return p if p.numel() == 1 else p.expand(shape).permute(inner)
 
 
-class Stored(torch.autograd.Function):
+class Kept(torch.autograd.Function):
     """current, leak, θ, state -> spikes, U; U is what the adjoint needs."""
 
     @staticmethod
     def forward(ctx, current, leak, theta, state, rule, check):
         shape, dtype = current.shape, current.dtype
         spikes, membrane = pool.empty(shape, dtype), pool.empty(shape, dtype)
-        at = Parameters(rule, leak, theta, shape)
+        at = Launch(rule, leak, theta, shape)
         at.forward(current.contiguous(), begin(state, current), spikes, membrane, check)
         ctx.save_for_backward(membrane, state, leak, theta)
         ctx.rule = rule
@@ -65,139 +82,102 @@ class Stored(torch.autograd.Function):
         return spikes, membrane
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable
     def backward(ctx, gs, gu):
         membrane, state, leak, theta = ctx.saved_tensors
-        at = Parameters(ctx.rule, leak, theta, membrane.shape, ctx.needs_input_grad)
+        at = Launch(ctx.rule, leak, theta, membrane.shape, ctx.needs_input_grad)
         grad = pool.empty(membrane.shape, membrane.dtype)
         carry = begin(None, membrane)
-        gs = torch.zeros_like(membrane) if gs is None else gs.contiguous()
+        gs = begin(None, membrane)[None] if gs is None else rows(gs)
         gu = None if gu is None else gu.contiguous()
         at.backward(gs, gu, membrane, carry, grad)
         return at.gradients(grad, carry, begin(state, membrane))
 
 
-class Recomputed(torch.autograd.Function):
-    """current, leak, θ, state -> spikes, last state; U is computed again in chunks."""
+class Private(torch.autograd.Function):
+    """current, leak, θ, state -> spikes, last state; backward once only."""
 
     @staticmethod
-    def forward(ctx, current, leak, theta, state, rule, check, chunk):
+    def forward(ctx, current, leak, theta, state, rule, check, inplace):
         shape, dtype = current.shape, current.dtype
         spikes, now = pool.empty(shape, dtype), begin(state, current)
-        parts = range(0, shape[0], chunk)
+        at = Launch(rule, leak, theta, shape)
+        membrane = None
+        inplace = inplace and current.is_contiguous()
+        if inplace:
+            membrane = _taken(current)
+        elif any(ctx.needs_input_grad):
+            membrane = pool.empty(shape, dtype)
+        at.forward(current.contiguous(), now, spikes, membrane, check)
+        ctx.save_for_backward(state, leak, theta)
+        ctx.rule, ctx.membrane = rule, membrane
+        ctx.set_materialize_grads(False)
+        return spikes, now
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gs, gnow):
+        state, leak, theta = ctx.saved_tensors
+        membrane, ctx.membrane = ctx.membrane, None
+        if membrane is None:
+            raise Fault(
+                "second backward through a neuron that keeps its membrane to itself",
+                do="call kernels.sequence(membrane=True), or output=True in the layer",
+            )
+        at = Launch(ctx.rule, leak, theta, membrane.shape, ctx.needs_input_grad)
+        carry, gu = begin(None, membrane), None
+        gs = begin(None, membrane)[None] if gs is None else rows(gs)
+        if gnow is not None and len(membrane):
+            gs, gu = last_step(at, membrane, gs, gnow)
+        at.backward(gs, gu, membrane, carry, None)
+        return *at.gradients(membrane, carry, begin(state, membrane)), None
+
+
+class Recomputed(torch.autograd.Function):
+    """current, leak, θ, state -> spikes, last state (detached)."""
+
+    @staticmethod
+    def forward(ctx, current, leak, theta, state, rule, check):
+        shape, dtype = current.shape, current.dtype
+        spikes, now = pool.empty(shape, dtype), begin(state, current)
+        ctx.chunk = max(8, CHUNK // max(1, now.numel()))
+        parts = range(0, shape[0], ctx.chunk)
         borders = pool.empty((len(parts), *shape[1:]), dtype)
         current = current.contiguous()
-        at = Parameters(rule, leak, theta, shape)
+        at = Launch(rule, leak, theta, shape)
         for i, t in enumerate(parts):
             borders[i] = now
-            some = slice(t, t + chunk)
+            some = slice(t, t + ctx.chunk)
             at.forward(current[some], now, spikes[some], None, check)
         ctx.save_for_backward(current, borders, leak, theta)
-        ctx.rule, ctx.chunk = rule, chunk
+        ctx.rule = rule
         ctx.mark_non_differentiable(now)
         return spikes, now
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable
     def backward(ctx, gs, _):
         current, borders, leak, theta = ctx.saved_tensors
-        shape, chunk, gs = current.shape, ctx.chunk, gs.contiguous()
-        at = Parameters(ctx.rule, leak, theta, shape, ctx.needs_input_grad)
+        shape, chunk, gs = current.shape, ctx.chunk, rows(gs)
+        at = Launch(ctx.rule, leak, theta, shape, ctx.needs_input_grad)
         grad, carry = pool.empty(shape, current.dtype), begin(None, current)
         scratch = torch.empty((min(chunk, shape[0]), *shape[1:]), dtype=current.dtype)
         for i in reversed(range(len(borders))):
             some = slice(i * chunk, (i + 1) * chunk)
             membrane = scratch[: len(current[some])]
             at.forward(current[some], borders[i].clone(), None, membrane, False)
-            at.backward(gs[some], None, membrane, carry, grad[some])
-        first = borders[0] if len(borders) else carry
-        return *at.gradients(grad, carry, first), None
+            part = gs[some] if len(gs) > 1 else gs
+            at.backward(part, None, membrane, carry, grad[some])
+        return at.gradients(grad, carry, borders[0] if len(borders) else carry)
 
 
-@torch.compiler.disable
-def run(current, leak, theta, state, rule, check, membrane, chunk):
-    """The fused loop, with U stored or computed again."""
-    if membrane:
-        return Stored.apply(current, leak, theta, state, rule, check)
-    row = max(1, current[0].numel() if len(current) else 1)
-    chunk = chunk or max(8, CHUNK // row)
-    return Recomputed.apply(current, leak, theta, state, rule, check, chunk)
-
-
-def begin(state, like: Tensor) -> Tensor:
-    """A private copy of the state before the first step (rest, if there is none)."""
-    if state is None:
-        return torch.zeros(like.shape[1:], dtype=like.dtype)
-    return state.detach().clone(memory_format=torch.contiguous_format)
-
-
-def flat(x: Tensor):
-    """[T, …] as numpy [T, neurons]."""
-    return x.detach().reshape(x.shape[0], -1).numpy()
-
-
-class Parameters:
-    """Leak and threshold as the compiled loops read them, and their gradients."""
-
-    def __init__(self, rule, leak, theta, shape, needs=(False,) * 4):
-        self.rule, self.leak, self.theta, self.shape = rule, leak, theta, shape[1:]
-        self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
-        self.vector = self.p.numel() + self.th.numel() > 2
-        self.needs, self.kind = needs, fused.kind(rule)
-        self.gp = torch.zeros(self.p.shape, dtype=torch.float64)
-        self.gth = torch.zeros(self.th.shape, dtype=torch.float64)
-        self.const = fused.constants(rule, self.p.numpy().dtype)
-
-    def forward(self, current, state, spikes, membrane, check):
-        """One chunk; `state` is overwritten by the state after it."""
-        if not current.numel():
-            return
-        fires, stores = spikes is not None, membrane is not None
-        go = fused.forward(self.kind, self.vector, fires, stores)
-        outs = [flat(current if x is None else x) for x in (spikes, membrane)]
-        now = state.reshape(-1).numpy()
-        ok = go(flat(current), now, *outs, self.p.numpy(), self.th.numpy(), self.const)
-        if check and not ok:
-            raise Fault("current is not finite", found="NaN or infinity")
-
-    def backward(self, gs, gu, membrane, carry, grad):
-        """The adjoint of one chunk; `carry` is δ of the step after it, then of its
-        first step."""
-        if not membrane.numel():
-            return
-        learn = any(self.needs[1:3])
-        go = fused.backward(self.kind, self.vector, gu is not None, learn)
-        go(
-            *(flat(x) for x in (gs, gs if gu is None else gu, membrane)),
-            carry.reshape(-1).numpy(),
-            flat(grad),
-            *(x.numpy() for x in (self.p, self.th, self.gp, self.gth)),
-            self.const,
+def _taken(current: Tensor) -> Tensor:
+    """The memory of `current` for our own use; autograd will see that it changed."""
+    if current.is_leaf and current.requires_grad:
+        raise Fault(
+            "inplace=True would overwrite a leaf that wants a gradient",
+            expected="the output of another layer",
+            do="leave inplace off for the network's input",
         )
-
-    def gradients(self, grad, carry, first):
-        """What autograd wants for current, leak, θ, state, rule, check."""
-        if not any(self.needs[1:4]):
-            return grad, None, None, None, None, None
-        before, gleak, gtheta = origin(self.rule, first, carry, self.leak, self.theta)
-        gleak = gleak + gathered(self.gp, self.leak, self.shape)
-        gtheta = gtheta + gathered(self.gth, self.theta, self.shape)
-        chosen = zip((gleak, gtheta, before), self.needs[1:4])
-        return grad, *(g if wanted else None for g, wanted in chosen), None, None
-
-
-@torch.enable_grad()
-def origin(rule: Rule, first, carry, leak, theta):
-    """From δ[0] to the gradients of the state before the first step, leak and θ."""
-    v, p, th = (x.detach().clone().requires_grad_() for x in (first, leak, theta))
-    x, held = v, 0 * v
-    if rule.delayed:
-        held = plain.Fire.apply((v - th) / rule.scale, rule.surrogate, rule.slope)
-        held = held.detach() if rule.detach_reset else held
-    if rule.delayed and rule.reset == "zero":
-        x = (1 - held) * v
-    x = plain.decayed(x, p, p, rule)  # after integration: δ already carries the slope
-    if rule.delayed and rule.reset == "subtract":
-        x = x - held * th
-    x = x + 0 * (p.sum() + th.sum())  # so that each of them has a gradient
-    return list(torch.autograd.grad(x, (v, p, th), carry))
+    torch.autograd.graph.increment_version(current)
+    return current.detach()

@@ -18,7 +18,8 @@ def sequence(
     state: Tensor | None = None,
     beta_q=None,
     membrane: bool = True,
-    chunk: int | None = None,
+    recompute: bool = False,
+    inplace: bool = False,
     backend: str = "auto",
     check: bool = True,
     fire=None,
@@ -34,8 +35,11 @@ def sequence(
     rule, or its fields as keywords: law, reset, detach_reset, delayed, clamp,
         surrogate, slope, scale, shift, rounding (see Rule).
     fire: any callable of (U − θ)/scale instead of a named surrogate.
-    membrane: False returns the state after the last step (detached) instead of U,
-        and keeps only the state of every `chunk`-th step; the adjoint computes U again.
+    membrane: False returns the state after the last step instead of U. It is faster,
+        because the gradient is then written over U; backward works once.
+    recompute: with membrane=False, keep few states and compute U again in the adjoint.
+    inplace: with membrane=False, write U over `current`, which is then used up (as in
+        nn.ReLU(inplace=True); not for a leaf that wants a gradient).
     backend: auto | fused | plain.
     Returns spikes and U (membrane before the reset), both shaped as current.
     Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
@@ -52,8 +56,8 @@ def sequence(
     if check:
         check_input(current, lam, beta, theta, state, rule, values=not fused)
     if fused:
-        leak = cpu.leak_of(rule, lam, beta)
-        return cpu.run(current, leak, theta, state, rule, check, membrane, chunk)
+        keep = "membrane" if membrane else "recompute" if recompute else "private"
+        return cpu.run(current, lam, beta, theta, state, rule, check, keep, inplace)
     if state is None:
         state = current.new_zeros(current.shape[1:])
     spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
@@ -61,7 +65,7 @@ def sequence(
         return spikes, u
     if not len(current):
         return spikes, state
-    return spikes, settle(u[-1], spikes[-1], theta=theta, rule=rule).detach()
+    return spikes, settle(u[-1], spikes[-1], theta=theta, rule=rule)
 
 
 def choose(backend, current, rule, fire) -> bool:

@@ -59,9 +59,9 @@ def collect(out, values, start, n):
 
 
 @cache
-def forward(rule: Rule, vector: bool, fires: bool = True, stores: bool = True):
+def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
     """Compiled forward pass; `vector`: parameters differ between neurons; `fires`,
-    `stores`: whether spikes and U are written."""
+    `stores`: whether spikes and U are written; `inplace`: U over the current."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, CLAMP = rule.delayed, rule.clamp is not None
     WHOLE, ROUND = rule.shift is not None, ROUNDINGS.index(rule.rounding)
@@ -83,7 +83,7 @@ def forward(rule: Rule, vector: bool, fires: bool = True, stores: bool = True):
                 spread(th, theta, c, n)
             for t in range(steps):
                 i_, s_ = current[t, c : c + n], spikes[t, c : c + n]
-                u_ = membrane[t, c : c + n]
+                u_ = i_ if inplace else membrane[t, c : c + n]
                 for j in range(n):
                     if vector:
                         p0, th0 = p[j], th[j]
@@ -120,9 +120,9 @@ def forward(rule: Rule, vector: bool, fires: bool = True, stores: bool = True):
 
 
 @cache
-def backward(rule: Rule, vector: bool, outer: bool, learn: bool):
+def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
     """Compiled adjoint; `outer`: U has a gradient of its own; `learn`: so have
-    the parameters. On return `carry` holds δ[0]."""
+    the parameters; `inplace`: g_I over U. On return `carry` holds δ[0]."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, DETACH, CLAMP = rule.delayed, rule.detach_reset, rule.clamp is not None
     WHOLE, BUMP = rule.shift is not None, SURROGATES.index(rule.surrogate)
@@ -145,9 +145,10 @@ def backward(rule: Rule, vector: bool, outer: bool, learn: bool):
             if learn:
                 scratch[3:] = zero
             for t in range(steps - 1, -1, -1):
-                s_, u_ = gs[t, c : c + n], membrane[t, c : c + n]
-                g_ = grad[t, c : c + n]
-                o_ = gu[t, c : c + n] if outer else s_
+                ts = t if gs.shape[0] > 1 else 0
+                s_, u_ = gs[ts, c : c + n], membrane[t, c : c + n]
+                g_ = u_ if inplace else grad[t, c : c + n]
+                o_ = gu[t, c : c + n] if outer else u_
                 for j in range(n):
                     if vector:
                         p0, th0 = p[j], th[j]

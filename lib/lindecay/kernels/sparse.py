@@ -103,8 +103,8 @@ def synapses(events: Events, weight: Tensor, crossover: float = CROSSOVER) -> Te
     Gathers rows where events are sparse, multiplies densely where they are not.
 
     >>> events = Events.of(torch.tensor([[[0, 1, 1]], [[1, 0, 0]]]))
-    >>> synapses(events, torch.tensor([[1.0, 2.0, 4.0]]), crossover=1.0).flatten().tolist()
-    [6.0, 1.0]
+    >>> synapses(events, torch.tensor([[1.0, 2.0, 4.0]]), crossover=1).tolist()
+    [[[6.0]], [[1.0]]]
     """
     if weight.dim() != 2 or weight.shape[1] != events.channels:
         raise Fault(

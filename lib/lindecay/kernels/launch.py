@@ -1,0 +1,143 @@
+"""What stands between torch tensors and the compiled loops: layout, dtype, leaves.
+
+One flat array per tensor, [T, neurons]; parameters are one number, or one a neuron.
+"""
+
+import torch
+from torch import Tensor
+
+from lindecay.kernels import fused, plain
+from lindecay.kernels.rule import Rule
+from lindecay.settings import Fault
+
+
+def leak_of(rule: Rule, lam: Tensor, beta: Tensor) -> Tensor:
+    """The one parameter of the rule's law."""
+    return beta if rule.law == "exponential" else lam
+
+
+def per_neuron(p: Tensor, shape) -> Tensor:
+    """A parameter as a flat array whose index is the neuron's, modulo its length.
+
+    shape: [B, …, N]. A scalar stays one number, [N] stays N numbers.
+    """
+    if p.numel() == 1:
+        return p.detach().reshape(1)
+    inner = shape if p.dim() >= len(shape) and p.shape[0] != 1 else shape[1:]
+    p = p.detach()
+    p = p[0] if p.dim() > len(inner) else p
+    return p.expand(inner).reshape(-1).contiguous()
+
+
+def gathered(g: Tensor, p: Tensor, shape) -> Tensor:
+    """The gradient of `per_neuron`, in the shape and dtype of the parameter."""
+    if p.numel() > 1:
+        inner = shape if g.numel() == shape.numel() and shape[0] != 1 else shape[1:]
+        g = g.reshape(inner)
+        g = g.sum_to_size(p.shape[-g.dim() :] if p.dim() > g.dim() else p.shape)
+    return g.reshape(p.shape).to(p.dtype)
+
+
+def begin(state, like: Tensor) -> Tensor:
+    """A private copy of the state before the first step (rest, if there is none)."""
+    if state is None:
+        return torch.zeros(like.shape[1:], dtype=like.dtype)
+    return state.detach().clone(memory_format=torch.contiguous_format)
+
+
+def rows(g: Tensor) -> Tensor:
+    """A gradient row by row; one row if it is the same at every step (spike counts)."""
+    same = len(g) > 1 and g.stride(0) == 0
+    return (g[:1] if same else g).contiguous()
+
+
+def flat(x: Tensor):
+    """[T, …] as numpy [T, neurons]."""
+    return x.detach().reshape(x.shape[0], -1).numpy()
+
+
+class Launch:
+    """Leak and threshold as the compiled loops read them, and their gradients."""
+
+    def __init__(self, rule, leak, theta, shape, needs=(False,) * 4):
+        self.rule, self.leak, self.theta, self.shape = rule, leak, theta, shape[1:]
+        self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
+        self.vector = self.p.numel() + self.th.numel() > 2
+        self.more_theta = 0.0  # what reaches θ past the loop
+        self.needs, self.kind = needs, fused.kind(rule)
+        self.gp = torch.zeros(self.p.shape, dtype=torch.float64)
+        self.gth = torch.zeros(self.th.shape, dtype=torch.float64)
+        self.const = fused.constants(rule, self.p.numpy().dtype)
+
+    def forward(self, current, state, spikes, membrane, check):
+        """One chunk; `state` is overwritten by the state after it."""
+        if not current.numel():
+            return
+        fires, stores = spikes is not None, membrane is not None
+        inplace = stores and membrane.data_ptr() == current.data_ptr()
+        go = fused.forward(self.kind, self.vector, fires, stores, inplace)
+        outs = [flat(current if x is None else x) for x in (spikes, membrane)]
+        now = state.reshape(-1).numpy()
+        ok = go(flat(current), now, *outs, self.p.numpy(), self.th.numpy(), self.const)
+        if check and not ok:
+            raise Fault("current is not finite", found="NaN or infinity")
+
+    def backward(self, gs, gu, membrane, carry, grad):
+        """The adjoint of one chunk; `carry` is δ of the step after it, then of its
+        first step. Without `grad` the gradient is written over `membrane`."""
+        if not membrane.numel():
+            return
+        learn = any(self.needs[1:3])
+        inplace = grad is None
+        go = fused.backward(self.kind, self.vector, gu is not None, learn, inplace)
+        go(
+            *(flat(x) for x in (gs, membrane if gu is None else gu, membrane)),
+            carry.reshape(-1).numpy(),
+            flat(membrane if inplace else grad),
+            *(x.numpy() for x in (self.p, self.th, self.gp, self.gth)),
+            self.const,
+        )
+
+    def gradients(self, grad, carry, first):
+        """What autograd wants for current, leak, θ, state, rule, check."""
+        if not any(self.needs[1:4]):
+            return grad, None, None, None, None, None
+        before, gleak, gtheta = origin(self.rule, first, carry, self.leak, self.theta)
+        gleak = gleak + gathered(self.gp, self.leak, self.shape)
+        gtheta = gtheta + gathered(self.gth, self.theta, self.shape) + self.more_theta
+        chosen = zip((gleak, gtheta, before), self.needs[1:4])
+        return grad, *(g if wanted else None for g, wanted in chosen), None, None
+
+
+@torch.enable_grad()
+def last_step(at: Launch, membrane, gs, gstate):
+    """g_S and g_U with what comes in through the state after the last step."""
+    u = membrane[-1].clone().requires_grad_()
+    th = at.theta.detach().clone().requires_grad_()
+    x = (u.detach() - th.detach()) / at.rule.scale
+    s = (x > 0).to(u.dtype).requires_grad_()
+    v = u if at.rule.delayed else plain.settle(u, s, th, at.rule)
+    v = v + 0 * (u + s + th)
+    gu_last, gs_last, gth = torch.autograd.grad(v, (u, s, th), gstate)
+    at.more_theta = gth
+    gs, gu = gs.expand(membrane.shape).clone(), torch.zeros_like(membrane)
+    gs[-1] += gs_last
+    gu[-1] = gu_last
+    return gs, gu
+
+
+@torch.enable_grad()
+def origin(rule: Rule, first, carry, leak, theta):
+    """From δ[0] to the gradients of the state before the first step, leak and θ."""
+    v, p, th = (x.detach().clone().requires_grad_() for x in (first, leak, theta))
+    x, held = v, 0 * v
+    if rule.delayed:
+        held = plain.Fire.apply((v - th) / rule.scale, rule.surrogate, rule.slope)
+        held = held.detach() if rule.detach_reset else held
+    if rule.delayed and rule.reset == "zero":
+        x = (1 - held) * v
+    x = plain.decayed(x, p, p, rule)  # after integration: δ already carries the slope
+    if rule.delayed and rule.reset == "subtract":
+        x = x - held * th
+    x = x + 0 * (p.sum() + th.sum())  # so that each of them has a gradient
+    return list(torch.autograd.grad(x, (v, p, th), carry))

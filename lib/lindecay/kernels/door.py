@@ -116,9 +116,25 @@ def check_input(current, lam, beta, theta, state, rule, values=True):
             expected=list(current.shape[1:]),
             found=list(state.shape),
         )
+    for name, p in (("λ", lam), ("β", beta), ("θ", theta)):
+        check_shape(name, p, current.shape[1:])
     if values and not torch.isfinite(current).all():
         raise Fault("current is not finite", found="NaN or infinity")
     check_parameters(lam, beta, theta, rule)
+
+
+def check_shape(name, p, shape):
+    """A parameter must broadcast to [batch, …, neurons] and not beyond it."""
+    try:
+        fits = torch.broadcast_shapes(p.shape, shape) == shape
+    except RuntimeError:
+        fits = False
+    if not fits and p.numel() > 1:
+        raise Fault(
+            f"{name} has the wrong shape",
+            expected=f"one number, or what broadcasts to {list(shape)}",
+            found=list(p.shape),
+        )
 
 
 def check_parameters(lam, beta, theta, rule):

@@ -94,7 +94,8 @@ class Events:
         x = np.zeros((self.steps * self.batch, self.channels), np.float32)
         rows = np.repeat(self.place, np.diff(self.indptr))
         np.add.at(x, (rows, self.channel), 1)
-        return torch.from_numpy(x).to(dtype).reshape(self.steps, self.batch, -1)
+        x = torch.from_numpy(x).to(dtype)
+        return x.reshape(self.steps, self.batch, self.channels)
 
 
 def synapses(events: Events, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:

@@ -1,0 +1,136 @@
+"""Datapaths on the membranes of trained networks: toggles, ratios, picojoules.
+
+One unit serves a layer neuron by neuron, step by step, so its inputs change from one
+neuron's membrane to the next. The stream is what the trained network really held.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lindecay import integer
+from lindecay.energy import gates, network
+from lindecay.events import Clips
+from lindecay.quantization import Checkpoint
+
+LAW = {  # which law a datapath computes
+    "decay_beta": "exponential",
+    "decay_beta_floor": "exponential",
+    "decay_const": "exponential",
+    "decay_shift": "shift",
+    "decay_shrink": "shrink",
+    "decay_floor": "floor",
+    "decay_drift": "drift",
+}
+OURS = "LD-LIF, shrink"
+FEW = 20_000  # membranes that are simulated with delays
+
+
+def streams(ck: Checkpoint, clips: Clips, layer: int = 0) -> dict[str, np.ndarray]:
+    """What a unit sees, int64 [clips x steps x neurons]: v, i, theta, lam; and the
+    integer network's answer, y and fired.
+    """
+    trace = integer.run(ck, clips)
+    one, plan = trace.layers[layer], ck.layers[layer]
+    before = np.zeros_like(one.V)
+    before[:, 1:] = one.V[:, :-1]
+    events = (clips.indptr, clips.channel)
+    if layer:
+        events = integer.as_events(trace.layers[layer - 1].S)
+    rows = plan.w.T.astype(np.int64) << ck.f
+    steps = len(events[0]) - 1
+    current = [rows[events[1][a:b]].sum(0) for a, b in zip(events[0], events[0][1:])]
+    current = np.array(current, np.int64).reshape(steps, plan.out)
+    flat = {"v": before, "y": one.V, "fired": one.S, "i": current}
+    out = {k: np.asarray(x, np.int64).reshape(-1) for k, x in flat.items()}
+    for name, values in (("theta", plan.row("theta")), ("lam", plan.row("lam"))):
+        out[name] = np.tile(values.astype(np.int64), steps)
+    return out
+
+
+def beta_for(path: gates.Datapath) -> int:
+    """The trained beta on the datapath's own grid."""
+    bits = dict(path.parameters).get("N", 8)
+    return round(network.BETA[0] / 2 ** network.BETA[1] * 2**bits)
+
+
+def at_width(told: dict, B: int, bits: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """The same stream on a membrane of `bits` instead of B.
+
+    Narrower: low bits fall off. Wider: random low bits, since a finer grid would
+    not hold zeros there.
+    """
+    k, random = bits - B, np.random.default_rng(seed)
+    if k <= 0:
+        return {n: np.maximum(x >> -k, 1) if n == "theta" else x >> -k
+                for n, x in told.items()}  # fmt: skip
+    low = {n: random.integers(0, 1 << k, len(x)) for n, x in told.items()}
+    still = ("theta", "lam")
+    return {n: (x << k) + (0 if n in still else low[n]) for n, x in told.items()}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One datapath at one width."""
+
+    name: str
+    neuron: bool
+    bits: int
+    gates: int
+    area: float  # NANDs
+    toggles: float  # weighted, a membrane, no delays
+    glitchy: float  # the same with one unit of delay a gate
+
+
+def run(path: gates.Datapath, told: dict, B: int, A: int) -> Row:
+    """Toggles of a datapath on a stream."""
+    net = gates.netlist(path, B, A)
+    told = told | {"beta": np.full(len(told["v"]), beta_for(path))}
+    told = {k: told[k] for k in path.inputs}
+    _, moved = gates.simulate(net, told)
+    few = {k: x[:FEW] for k, x in told.items()}
+    calm = gates.energy(net, moved, len(told["v"]))
+    wild = gates.energy(net, gates.glitches(net, few), len(few["v"]) - 1)
+    return Row(path.name, path.neuron, B, len(net.cells), net.area, calm, wild)
+
+
+def rows(ck: Checkpoint, clips: Clips, bits=(10,), A: int = 13) -> list[Row]:
+    """Every datapath, decay alone and whole neuron, each on its own law's membranes."""
+    seen = {law: streams(network.under(ck, law), clips) for law in set(LAW.values())}
+    out = []
+    for width in bits:
+        for path in gates.DECAYS:
+            told = at_width(seen[LAW[path.module]], ck.B, width)
+            wide = A + width - ck.B
+            out += [run(p, told, width, wide) for p in (path, path.whole())]
+    return out
+
+
+def ratios(found: list[Row], over: str = OURS) -> list[dict]:
+    """Each datapath over ours, by scope; low and high over widths and both delays.
+
+    `ratio` is without delays, at the middle width.
+    """
+    ours = {(r.neuron, r.bits): r for r in found if r.name == over}
+    table: dict[tuple, list[tuple[float, float]]] = {}
+    for r in found:
+        own = ours[r.neuron, r.bits]
+        pair = (r.toggles / own.toggles, r.glitchy / own.glitchy)
+        table.setdefault((r.name, r.neuron), []).append(pair)
+    out = []
+    for (name, neuron), pairs in table.items():
+        both = [x for pair in pairs for x in pair]
+        row = {"datapath": name, "scope": "neuron" if neuron else "decay alone"}
+        row |= {"ratio": pairs[len(pairs) // 2][0]}
+        row |= {"with delays": pairs[len(pairs) // 2][1]}
+        out.append(row | {"low": min(both), "high": max(both)})
+    return out
+
+
+def pj_per_toggle(add8_pj: float, n: int = 20_000, seed: int = 0) -> float:
+    """Picojoules of a weighted toggle: 8-bit additions of random numbers cost add8."""
+    random = np.random.default_rng(seed)
+    told = {k: random.integers(-128, 128, n) for k in ("v", "i")}
+    net = gates.netlist(gates.ADDER, 8, 8)
+    _, moved = gates.simulate(net, told)
+    return add8_pj / gates.energy(net, moved, n)

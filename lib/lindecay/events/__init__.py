@@ -5,11 +5,13 @@
 
 from lindecay.events.binning import Binning
 from lindecay.events.clips import Clips, binned, clips
+from lindecay.events.download import get
 from lindecay.events.facts import Facts, checked_split, facts, manifest
 from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location, locate, stand_in
 from lindecay.events.splits import validation
+from lindecay.events.verify import verify
 
 __all__ = [
     "Binning",
@@ -21,13 +23,16 @@ __all__ = [
     "clips",
     "dataset",
     "facts",
+    "get",
     "info",
+    "listing",
     "locate",
     "manifest",
     "open_split",
     "openings",
     "stand_in",
     "validation",
+    "verify",
 ]
 
 
@@ -42,6 +47,24 @@ def dataset(
     return open_split(locate(name, size), checked_split(split), why)
 
 
+def listing() -> list[dict]:
+    """What `lindecay data list` prints: every set that this project can read."""
+    return [
+        {
+            "name": known.name,
+            "title": known.title,
+            "sensor": " x ".join(map(str, known.geometry)),
+            "classes": len(known.classes),
+            "official": known.official,
+            "archives": known.archives,
+            "licence": known.licence,
+            "cite": known.cite,
+            "doi": known.doi,
+        }
+        for known in manifest().values()
+    ]
+
+
 def info(size: str | None = None) -> dict[str, dict]:
     """What `lindecay data info --json` prints: every set."""
     rows = {}
@@ -53,6 +76,5 @@ def info(size: str | None = None) -> dict[str, dict]:
             "classes": len(facts(name).classes),
             "origin": found.origin,
             "sha256": found.sha256,
-            "folder": str(found.folder),
         }
     return rows

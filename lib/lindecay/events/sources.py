@@ -7,14 +7,15 @@ neither -> refused; no set at all -> a stand-in, made on the spot in the store.
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lindecay.events import formants, gestures, saccades
 from lindecay.events.facts import SPLITS, Facts, facts, manifest
 from lindecay.events.readers import open_set, reader
 from lindecay.settings import Fault, data_dir, profile
-from lindecay.store import memo
+from lindecay.store import key_of, memo
 
 SEED = 2603  # of the stand-ins
 MAKERS = {"nmnist": saccades, "shd": formants, "dvsgesture": gestures}
@@ -22,14 +23,19 @@ MAKERS = {"nmnist": saccades, "shd": formants, "dvsgesture": gestures}
 
 @dataclass(frozen=True)
 class Location:
-    """One set as it was found; `folder` is what tonic calls save_to."""
+    """One set as it was found."""
 
     name: str
-    folder: Path
     source: str  # recordings | official | stand-in
-    sha256: str  # of the archive that it came from, or of the stand-in's key
+    sha256: str  # of the archive that it came from, or of the stand-in's recipe
     counts: dict[str, int]  # clips of train and test
     origin: str
+    place: Callable[[], Path] = field(repr=False, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """What tonic calls save_to; a stand-in is made when this is first asked."""
+        return self.place()
 
 
 def locate(name: str, size: str | None = None) -> Location:
@@ -40,11 +46,17 @@ def locate(name: str, size: str | None = None) -> Location:
     """
     known, base = facts(name), base_dir()
     home = base / known.tonic
-    if not home.exists():
+    if not visible(home):
         return stand_in(name, size)
     if (home / "SOURCE.json").exists():
         return _recordings(known, base)
     return _official(known, base)
+
+
+def visible(folder: Path) -> list[str]:
+    """Names in a folder, hidden ones left out; none when there is no folder."""
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if not name.startswith("."))
 
 
 def base_dir() -> Path:
@@ -61,7 +73,7 @@ def base_dir() -> Path:
             where=str(base),
             do=do,
         )
-    inside = sorted(p.name for p in base.iterdir()) if base.is_dir() else []
+    inside = visible(base)
     known = {f.tonic for f in manifest().values()}
     if told and inside and not known.intersection(inside):
         found = ", ".join(inside[:3])
@@ -103,7 +115,7 @@ def _recordings(known: Facts, base: Path) -> Location:
             where=str(marker.parent),
             do="expand the recordings again",
         )
-    return Location(known.name, base, "recordings", sha, there, origin)
+    return Location(known.name, "recordings", sha, there, origin, lambda: base)
 
 
 def _official(known: Facts, base: Path) -> Location:
@@ -122,7 +134,8 @@ def _official(known: Facts, base: Path) -> Location:
             do=f"run 'lindecay data get {known.name}', or move the folder away",
         )
     sha = hashlib.sha256("".join(sha for _, sha in sums.values()).encode()).hexdigest()
-    return Location(known.name, base, "official", sha, there, f"official {known.title}")
+    origin = f"official {known.title}"
+    return Location(known.name, "official", sha, there, origin, lambda: base)
 
 
 def _sums(path: Path) -> tuple[str, str]:
@@ -145,20 +158,21 @@ def _sums(path: Path) -> tuple[str, str]:
 
 
 def stand_in(name: str, size: str | None = None) -> Location:
-    """The stand-in of a set, made once and kept in the store."""
-    known = facts(name)
-    maker = MAKERS[name]
-    sizes = sizes_of(name, size)
-    params = {"set": name, "sizes": sizes, "seed": SEED}
+    """The stand-in of a set, made once, when its folder is asked for."""
+    known, maker = facts(name), MAKERS[name]
+    params = {"set": name, "sizes": sizes_of(name, size), "seed": SEED}
 
     def build(folder: Path) -> None:
-        maker.write(folder / known.tonic, sizes, SEED)
+        maker.write(folder / known.tonic, params["sizes"], SEED)
 
-    folder = memo("stand-in", params, [maker.__name__], build)
-    sha = hashlib.sha256((folder / "KEY.json").read_bytes()).hexdigest()
-    counts = dict(zip(SPLITS, sizes))
-    origin = f"stand-in: {known.title}'s geometry, made from seed {SEED}"
-    return Location(name, folder, "stand-in", sha, counts, origin)
+    def place() -> Path:
+        return memo("stand-in", params, [maker.__name__], build)
+
+    key = key_of(params, [maker.__name__])
+    sha = hashlib.sha256(key.encode()).hexdigest()
+    counts = dict(zip(SPLITS, params["sizes"]))
+    origin = f"stand-in: made like {known.title} from seed {SEED}"
+    return Location(name, "stand-in", sha, counts, origin, place)
 
 
 def sizes_of(name: str, size: str | None = None) -> tuple[int, int]:

@@ -1,18 +1,15 @@
-"""Decay laws of a membrane, and which linear decay matches which exponential one.
+"""Decay laws of a membrane, as pure functions with their slopes.
 
     linear:       V' = sign(V)·max(|V| − λ, 0)      (soft threshold, "shrink")
     exponential:  V' = β·V
 
-Sources: linear, sign-aware leak: Cassidy et al., IJCNN 2013 (TrueNorth); the floor
-after integration is Lindley's recursion (Proc. Camb. Phil. Soc. 48, 1952).
-V membrane, λ decay per step, β factor per step, θ threshold: all in one unit.
+Source: the linear, sign-aware leak is TrueNorth's (Cassidy et al., IJCNN 2013).
+V membrane, λ decay per step, β factor per step: one unit for V and λ.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import atanh, exp, log
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -136,40 +133,3 @@ def law(name: str) -> Law:
     if name not in LAWS:
         raise Fault("unknown decay law", expected=" | ".join(LAWS), found=repr(name))
     return LAWS[name]
-
-
-# ---- which λ matches which β
-
-
-def lam_least_squares(beta, theta=1.0):
-    """λ* = θ(1 − β)/(1 + β) = θ·tanh(−½ ln β).
-
-    Least squares of max(V − λ, 0) against βV for V uniform on [0, θ]; the same λ
-    gives equal area under the decay from θ when (1 + β)/(1 − β) is whole.
-
-    >>> round(lam_least_squares(0.9), 6)
-    0.052632
-    """
-    return theta * (1 - beta) / (1 + beta)
-
-
-def lam_half_life(beta, theta=1.0):
-    """θ(−ln β)/(2 ln 2): both reach θ/2 after the same number of steps."""
-    return theta * -np.log(beta) / (2 * log(2))
-
-
-def lam_rheobase(beta, theta=1.0):
-    """θ(1 − β): the smallest constant current that ever fires is the same."""
-    return theta * (1 - beta)
-
-
-MATCHES = {
-    "least squares": lam_least_squares,
-    "half-life": lam_half_life,
-    "rheobase": lam_rheobase,
-}
-
-
-def beta_least_squares(lam, theta=1.0) -> float:
-    """The β whose λ* is `lam`: exp(−2·artanh(λ/θ)) = (θ − λ)/(θ + λ)."""
-    return exp(-2 * atanh(lam / theta))

@@ -74,7 +74,7 @@ class EventSet:
                 where=self.facts.title,
             )
         i = range(len(self))[i]
-        raw = guarded(self.paths[i], self.facts.title, self._decode, i)
+        raw = guarded(self._where(i), self.facts.title, self._decode, i)
         return checked(raw, self.facts, self._where(i)), int(self.labels[i])
 
     def _where(self, i: int) -> str:
@@ -92,7 +92,7 @@ class EventSet:
         return reader(self.facts.name)(str(self.folder), train=self.split == "train")
 
 
-def guarded(path: Path, title: str, work, *args):
+def guarded(where, title: str, work, *args):
     """`work(*args)`; whatever it stumbles over is one Fault that names the file."""
     try:
         with warnings.catch_warnings():
@@ -100,7 +100,7 @@ def guarded(path: Path, title: str, work, *args):
             return work(*args)
     except (*DAMAGE, Warning) as error:
         found = " ".join(f"{type(error).__name__}: {str(error)[:80]}".split())
-        raise foreign(path, expected=f"a clip of {title}", found=found) from None
+        raise foreign(where, expected=f"a clip of {title}", found=found) from None
 
 
 class NMNIST(EventSet):

@@ -47,7 +47,7 @@ def found(*made):
     return {r.id: r for r in made}
 
 
-def nmnist(drops, plain=80.0, **stamp):
+def nmnist(drops, without=15.0, **stamp):
     """What chapter 04 publishes, with these paired drops."""
     mean = float(np.mean(drops))
     half = 3.0
@@ -56,7 +56,8 @@ def nmnist(drops, plain=80.0, **stamp):
         result("nmnist.drop_per_seed", list(drops), **stamp),
         result("nmnist.acc.vlif", 95.0, n=10_000, **stamp),
         result("nmnist.acc.ldlif", 94.0, interval=(93.5, 94.5), **stamp),
-        result("nmnist.acc.if", plain, **stamp),
+        result("nmnist.acc.if", 95.0 - without, **stamp),
+        result("nmnist.drop_if", without, **stamp),
         result("nmnist.lam_zero_share", 0.0, unit="%", **stamp),
     )
 
@@ -290,12 +291,14 @@ def test_a_drop_is_judged_by_its_interval_and_its_distance(drops, verdict):
 
 
 def test_an_arm_without_leak_that_does_as_well_is_said():
-    told = row("acc-drop-nmnist", nmnist([1, 2, 3], plain=94.0)).why
+    told = row("acc-drop-nmnist", nmnist([1, 2, 3], without=2.5)).why
     assert "Uninformative about decay" in told
-    told = row("acc-drop-nmnist", nmnist([1, 2, 3], plain=70.0)).why
+    told = row("acc-drop-nmnist", nmnist([1, 2, 3], without=-1.0)).why
+    assert "Uninformative about decay" in told
+    told = row("acc-drop-nmnist", nmnist([1, 2, 3], without=9.0)).why
     assert "Uninformative" not in told
     here = nmnist([1, 2, 3])
-    del here["nmnist.acc.if"]
+    del here["nmnist.drop_if"]
     assert "No arm without a leak ran" in row("acc-drop-nmnist", here).why
 
 
@@ -357,7 +360,15 @@ def test_a_band_that_includes_no_gain_is_said():
     told = row("module-ratio-65nm", energy()).why
     assert "holds the printed value, and it includes no gain at all" in told
     assert row("module-ratio-65nm", energy(module=0.9)).verdict == "differs"
-    assert row("module-ratio-65nm", energy(module=2.0)).verdict == "trend-only"
+    for band, verdict in [
+        ((0.8, 6.0), "trend-only"),  # holds the printed value
+        ((1.5, 2.5), "trend-only"),  # a gain throughout
+        ((0.8, 2.5), "differs"),  # neither
+        (None, "trend-only"),
+    ]:
+        here = energy(module=2.0)
+        here["energy.module_ratio"].interval = band
+        assert row("module-ratio-65nm", here).verdict == verdict
 
 
 def test_an_undefined_metric_is_never_judged():

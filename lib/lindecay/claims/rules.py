@@ -67,29 +67,29 @@ def technology() -> dict[str, dict[str, str]]:
 
 @rule
 def ratio(claim: Claim, read: Read, name: str) -> Judgement:
-    """A gain: 1 is none, so its side of 1 is the trend."""
+    """A gain: 1 is none, so its side of 1 is the trend.
+
+    With a band of our constants the trend holds if the band lies beyond 1 or
+    contains the printed value; a band that does neither is a difference.
+    """
     result = read[claim.reads[0]]
-    ours = float(result.value)
-    near = closeness(claim, ours) or ("trend-only" if ours > 1 else "differs")
-    told = f"{_times(ours)} against {claim.text}. {_band(claim, result)}{claim.why}"
-    return Judgement(
-        near, told, ours, result.interval, clips=result.n, others=_beside(claim, read)
-    )
+    ours, band = float(result.value), result.interval or (float(result.value),) * 2
+    low, high = window(claim.printed[0])
+    gain, held = band[0] > 1, band[0] <= high and low <= band[1]
+    far = "trend-only" if ours > 1 and (gain or held) else "differs"
+    spread = f"{_band(gain, held)} " if result.interval else ""
+    told = f"{ours:.3g} times against {claim.text}. {spread}{claim.why}"
+    near = closeness(claim, ours) or far
+    return Judgement(near, told, ours, result.interval, others=_beside(claim, read))
 
 
-def _band(claim: Claim, result: Result) -> str:
+def _band(gain: bool, held: bool) -> str:
     """What the spread of the constants says about the printed value and about 1."""
-    if not result.interval:
-        return ""
-    low, high = result.interval
-    window_low, window_high = window(claim.printed[0])
-    holds = "holds" if low <= window_high and window_low <= high else "excludes"
-    gain = "" if low > 1 else ", and it includes no gain at all"
-    return f"The band of our constants {holds} the printed value{gain}. "
+    holds = "holds" if held else "excludes"
+    none = "" if gain else ", and it includes no gain at all"
+    return f"The band of our constants {holds} the printed value{none}."
 
 
-def _times(value: float) -> str:
-    return f"{value:.3g} times"
 
 
 def _beside(claim: Claim, read: Read) -> list[dict[str, Any]]:

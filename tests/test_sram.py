@@ -317,3 +317,51 @@ def test_a_value_off_its_grid_names_layer_neuron_and_value(what):
 def test_planes_pack_and_unpack():
     bits = np.random.default_rng(0).random((3, 700)) < 0.5
     np.testing.assert_array_equal(unpack(pack(bits), 700), bits)
+
+
+LAYOUTS = [
+    MacroSpec(rows=64, cols=64, layout="B"),
+    MacroSpec(rows=64, cols=64, layout="C"),
+    MacroSpec(rows=64, cols=64, layout="C", update="row", ports=1),
+    MacroSpec(rows=64, cols=64, layout="C", update="word", ports=1),
+]
+
+
+@pytest.mark.parametrize("law", ["shrink", "floor", "floor_after", "drift", "none"])
+@pytest.mark.parametrize("spec", LAYOUTS, ids=lambda s: f"{s.layout}-{s.update}")
+def test_every_layout_holds_the_same_membranes(spec, law):
+    ck = network((90, 40, 10), law)
+    clips = clips_for(ck)
+    run, whole = sram.emulate(ck, clips, spec), integer.run(ck, clips)
+    assert mutants.differences(run.trace, whole) == [0, 0]
+    for ours, theirs in zip(run.trace.layers, whole.layers):
+        assert (ours.clears, ours.clamps) == (theirs.clears, theirs.clamps)
+        billed = run.ledger.by_layer()[ours.name]
+        assert (billed.fired, billed.cleared) == (ours.spikes, ours.clears)
+        assert (billed.clamped, billed.sops) == (ours.clamps, ours.sops)
+    assert run.ledger.conserved(spec.cols) == []
+
+
+def test_cycles_of_every_layout_follow_their_closed_forms():
+    ck = network((90, 40, 10))
+    clips = clips_for(ck)
+    steps = len(clips) * ck.steps
+    for spec in LAYOUTS:
+        run = sram.emulate(ck, clips, spec)
+        for plan, layer in zip(run.mapping.layers, ck.layers):
+            A = membrane_rows(ck, layer)
+            form = closed_forms.layout_update_cycles(spec, plan.outputs, ck.B, A)
+            found = [run.ledger[plan.name, p] for p in (*sram.ledger.UPDATE, "update")]
+            assert sum(c.cycles for c in found) == steps * form
+            if spec.layout == "C":
+                tree = run.ledger[plan.name, "accumulate"].cycles
+                assert tree == steps * sram.layouts.TREE_CYCLES
+
+
+def test_the_update_is_the_bottleneck_only_where_products_are_parallel():
+    ck = network((90, 200))
+    rows = sram.watch.update_share(ck, [1, 80])
+    share = {(r["design"], r["events"]): r["share"] for r in rows}
+    assert share["A", 80] < share["A", 1] < 1
+    for design in ("C in place", "C row-wide", "C word by word"):
+        assert share[design, 1] == share[design, 80] > 0.5

@@ -7,8 +7,9 @@ is a column). Its states equal the integer network's; its ledger counts every ev
 from lindecay.sram import closed_forms, microcode, mutants, stepper, watch
 from lindecay.sram.array import Array, Seen
 from lindecay.sram.bench import bench
+from lindecay.sram.layouts import emulate
 from lindecay.sram.ledger import Counts, Ledger
-from lindecay.sram.macro import LayerMachine, Run, build, emulate
+from lindecay.sram.macro import LayerMachine, Run, build
 from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping, plan
 from lindecay.sram.microcode import Cycle, PortFault, Program
 

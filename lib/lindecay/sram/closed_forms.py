@@ -95,3 +95,23 @@ def word_sequential_cycles(N: int, ports: int = 1) -> int:
 def row_wide_cycles(N: int, B: int, C: int = 256, ports: int = 1) -> int:
     """One membrane row after another, C // B words at once, near memory."""
     return -(-N // (C // B)) * (2 if ports == 1 else 1)
+
+
+def layout_update_cycles(spec, N: int, B: int, A: int) -> int:
+    """One update of N neurons in a layout (sign-aware decay, reset by subtraction).
+
+    Args:
+        spec: MacroSpec; with enough macros for all columns.
+
+    >>> from lindecay.sram import MacroSpec
+    >>> C = [MacroSpec(layout="C", update=u, ports=1) for u in ("row", "word")]
+    >>> [layout_update_cycles(s, 512, 10, 13) for s in (MacroSpec(layout="B"), *C)]
+    [5, 42, 1024]
+    """
+    if spec.layout == "B":  # two for the decay, then clamp, fire, reset
+        return 5
+    if spec.update == "row":
+        return row_wide_cycles(N, B, spec.cols, spec.ports)
+    if spec.update == "word":
+        return word_sequential_cycles(N, spec.ports)
+    return update_cycles(B, A)

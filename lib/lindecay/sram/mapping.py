@@ -27,6 +27,8 @@ class MacroSpec:
     ports: int = 2  # read ports: 2 for the 10T cell, 1 for 8T
     merge: str = "tree"  # or "star": every row tile straight into home, in turn
     deal: str = "turn"  # or "blocks": neighbouring inputs in one row tile
+    layout: str = "A"  # bit-serial columns; B words; C adder tree
+    update: str = "in-place"  # or, in layout C, "row" or "word": near memory
 
     def __post_init__(self):
         for name, low, high in (("rows", 1, 65536), ("cols", 1, 65536)):
@@ -37,7 +39,9 @@ class MacroSpec:
                     found=getattr(self, name),
                 )
         choices = {"ports": (1, 2), "merge": ("tree", "star")}
-        choices |= {"deal": ("turn", "blocks")}
+        choices |= {"deal": ("turn", "blocks"), "layout": ("A", "B", "C")}
+        near = ("in-place", "row", "word") if self.layout == "C" else ("in-place",)
+        choices["update"] = near
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise Fault(

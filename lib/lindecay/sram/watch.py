@@ -1,7 +1,8 @@
 """What a reader sees: programs run cycle by cycle, and cycles against N.
 
 `cycles` turns a run of the single-bit array into rows of a table; `growth` measures
-the update of a trained layer with more and more neurons on the ledger.
+the update of a trained layer with more and more neurons on the ledger, `update_share`
+what part of a step it is in every layout.
 """
 
 from dataclasses import replace
@@ -11,8 +12,8 @@ import numpy as np
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.sram.array import Array
-from lindecay.sram.ledger import UPDATE, Ledger
-from lindecay.sram.macro import emulate
+from lindecay.sram.layouts import emulate
+from lindecay.sram.ledger import PROGRAMS, UPDATE, Ledger
 from lindecay.sram.mapping import MacroSpec
 from lindecay.sram.microcode import Program, rows_text
 
@@ -107,4 +108,53 @@ def growth(ck: Checkpoint, clips: Clips, sizes: list[int], spec=None) -> list[di
                 "merge": run.ledger[name, "merge"].cycles // steps,
             }
         )
+    return out
+
+
+DESIGNS = {  # name: macro; one read port serves a memory that is read and written
+    "A": MacroSpec(),
+    "B": MacroSpec(layout="B"),
+    "C in place": MacroSpec(layout="C"),
+    "C row-wide": MacroSpec(layout="C", update="row", ports=1),
+    "C word by word": MacroSpec(layout="C", update="word", ports=1),
+}
+
+
+def random_clip(ck: Checkpoint, events: int, seed: int = 0) -> Clips:
+    """One clip with as many input spikes in every step, at random inputs."""
+    rng, fan_in = np.random.default_rng(seed), ck.layers[0].w.shape[1]
+    drawn = [rng.choice(fan_in, events, replace=False) for _ in range(ck.steps)]
+    return Clips(
+        indptr=np.arange(ck.steps + 1, dtype=np.int64) * events,
+        channel=np.concatenate([np.sort(d) for d in drawn]).astype(np.int32),
+        labels=np.zeros(1, np.int64),
+        steps=ck.steps,
+        channels=fan_in,
+        dt_us=10_000,
+        name="random",
+        split="test",
+        source="stand-in",
+        sha256="",
+    )
+
+
+def step_cycles(ck: Checkpoint, spec: MacroSpec, events: int, steps: int = 4) -> dict:
+    """Cycles of a step of the first layer at so many input spikes, from the ledger."""
+    short = Checkpoint({**ck.meta, "T": steps}, ck.layers[:1])
+    run = emulate(short, random_clip(short, events), spec, record=False)
+    of = {p: run.ledger[short.layers[0].name, p].cycles / steps for p in PROGRAMS}
+    near = run.ledger[short.layers[0].name, "update"].cycles / steps
+    update = near + sum(of[p] for p in UPDATE)
+    rest = {"accumulate": of["accumulate"], "merge": of["merge"]}
+    return {"events": events, "update": update, **rest}
+
+
+def update_share(ck: Checkpoint, sizes: list[int]) -> list[dict]:
+    """Share of the update in the cycles of a step, for each design and spike count."""
+    out = []
+    for name, spec in DESIGNS.items():
+        for events in sizes:
+            found = step_cycles(ck, spec, events)
+            whole = found["update"] + found["accumulate"] + found["merge"]
+            out.append({"design": name, **found, "share": found["update"] / whole})
     return out

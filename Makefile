@@ -40,12 +40,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@[ -x $(BIN)/pip ] || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "no venv module; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "[2/4] torch, in a step of its own"
-	@$(PIP) install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
+	@$(PIP) install -qq $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
 		"$$(grep -i '^torch==' requirements.lock)"
 	@echo "[3/4] $$(grep -c '==' requirements.lock) packages of requirements.lock"
-	@$(PIP) install -q -r requirements.lock
+	@$(PIP) install -qq -r requirements.lock
 	@echo "[4/4] lindecay itself"
-	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 book: $(STAMP)

@@ -7,6 +7,7 @@ input was wrong.
 """
 
 import json
+import re
 import sys
 from typing import Annotated, Any
 
@@ -64,11 +65,11 @@ def data_list(as_json: AsJson = False) -> None:
     """The sets this book knows. Example: lindecay data list"""
     from lindecay import events
 
-    rows = [
-        {"name": f.name, "title": f.title, "classes": len(f.classes), "folder": f.tonic}
-        for f in events.manifest().values()
-    ]
-    say({"sets": rows}) if as_json else _columns(rows)
+    rows = events.listing()
+    kept = ("name", "title", "sensor", "classes", "licence")
+    say({"sets": rows}) if as_json else _columns(
+        [{k: r[k] for k in kept} for r in rows]
+    )
 
 
 @data.command("info")
@@ -85,23 +86,32 @@ def data_info(as_json: AsJson = False, profile_name: Profile = "quick") -> None:
 
 
 @data.command("verify")
-def data_verify(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-    """Check the sets in LINDECAY_DATA. Example: lindecay data verify nmnist"""
-    from lindecay.site import fetch
+def data_verify(
+    names: Annotated[list[str] | None, typer.Argument()] = None, as_json: AsJson = False
+) -> None:
+    """Check what is here, file by file. Example: lindecay data verify nmnist"""
+    from lindecay import events
 
-    good = fetch.verify(names or [])
-    _columns(good) if good else print("no recordings here: stand-ins would be used")
+    found = events.verify(names or None)
+    bad = [row for one in found.values() for row in one["bad"]]
+    if as_json:
+        say(found)
+    else:
+        _columns([{"set": n} | f | {"bad": len(f["bad"])} for n, f in found.items()])
+        print("".join(f"bad: {row['file']}: {row['why']}\n" for row in bad), end="")
+    raise typer.Exit(1 if bad else 0)
 
 
 @data.command("get")
 def data_get(
     name: str,
-    source: Annotated[str, typer.Option("--from", help="archive's folder")] = "",
+    source: Annotated[str, typer.Option("--from", help="a mirror or a folder")] = "",
 ) -> None:
     """Fetch a set into LINDECAY_DATA. Example: lindecay data get nmnist"""
-    from lindecay.site import fetch
+    from lindecay import events
 
-    print(fetch.get(name, source or None))
+    found = events.get(name, source or None)
+    print(f"{found.name}: {found.source}, {found.counts} in {found.folder}")
 
 
 @app.command()
@@ -122,7 +132,10 @@ def run(
             if book:
                 build.render(profile_name)
     except build.Stopped as stopped:
-        print(stopped.details, file=sys.stderr)
+        details = stopped.details
+        if not sys.stderr.isatty():
+            details = re.sub(r"\x1b\[[0-9;]*m", "", details)
+        print(details, file=sys.stderr)
         print(f"lindecay: {stopped}", file=sys.stderr)
         raise typer.Exit(1) from None
 

@@ -19,7 +19,7 @@ import jupytext
 import yaml
 
 from lindecay import store
-from lindecay.settings import Fault, data_dir, profile
+from lindecay.settings import Fault, profile
 from lindecay.site.place import Build
 
 PACKAGES = ("torch", "snntorch", "numpy", "numba", "scipy", "tonic", "matplotlib")
@@ -134,7 +134,6 @@ def closure(chapter: Chapter) -> set[str]:
     return {name for module in modules(chapter) for name in store.closure(module)}
 
 
-@cache
 def reads_results(chapter: Chapter) -> bool:
     """Does it look at what other chapters published?"""
     return bool(READS.search(code(chapter)))
@@ -200,8 +199,6 @@ def _located(name: str, profile_name: str) -> str:
     from lindecay import events
 
     try:
-        if not (data_dir() / events.facts(name).tonic).exists():
-            return f"stand-in of profile {profile_name}"  # made by what is in the key
         where = events.locate(name, profile_name)
     except Fault as fault:
         return f"refused: {fault}"

@@ -1,0 +1,89 @@
+"""What all tests share: recordings if they are here, and the book, built once."""
+
+import functools
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lindecay.settings import data_dir
+from lindecay.site import chapters
+from lindecay.site.place import Build
+
+ROOT = Path(__file__).resolve().parents[1]
+LINDECAY = [sys.executable, "-c", "from lindecay.cli import main; main()"]
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings; without them the test is skipped."""
+    base = data_dir()
+    if not (base / "NMNIST" / "SOURCE.json").exists():
+        pytest.skip(f"no recordings in {base} (LINDECAY_DATA)")
+    return base
+
+
+def lindecay(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess:
+    """The command line in a process of its own."""
+    ask, env = [*LINDECAY, *words], os.environ | env
+    return subprocess.run(ask, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+@dataclass
+class Book:
+    """The book of this checkout, executed and rendered by this session."""
+
+    build: Build
+    rc: int
+    output: str
+
+    @property
+    def html(self) -> Path:
+        return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def attempt() -> Book:
+    """`lindecay run --book`, once, whatever becomes of it."""
+    done = lindecay("run", "--book", cwd=ROOT)
+    return Book(Build(ROOT / "_build", "quick"), done.returncode, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def book(attempt: Book) -> Book:
+    """The rendered book; a build that failed fails each test that wants it."""
+    if attempt.rc:
+        pytest.fail(f"the book did not build:\n{attempt.output}", pytrace=False)
+    return attempt
+
+
+@pytest.fixture(scope="session")
+def address(book: Book):
+    """The rendered book behind a server on loopback."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(book.html))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def pages() -> list[str]:
+    """Every page of the book, for parametrized tests."""
+    return chapters.pages(ROOT)
+
+
+def chapter_names() -> list[str]:
+    """Every page that runs."""
+    return [chapter.name for chapter in chapters.chapters(ROOT)]

@@ -131,9 +131,8 @@ class LinearDecayLIF(snn.Leaky):
         self.graded = bool((self.graded_spikes_factor != 1).any()) or isinstance(
             self.graded_spikes_factor, nn.Parameter
         )
-        kernels.check_parameters(
-            lam, self._beta_now(lam), self.threshold.detach(), self.rule
-        )
+        beta = self.beta if law == "exponential" else torch.ones(())
+        kernels.check_parameters(lam, beta, self.threshold, self.rule)
         _hold_weakly(self)
 
     def _beta_buffer(self, beta, learn_beta):

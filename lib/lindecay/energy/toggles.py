@@ -4,7 +4,10 @@ One unit serves a layer neuron by neuron, step by step, so its inputs change fro
 neuron's membrane to the next. The stream is what the trained network really held.
 """
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from lindecay import integer
 from lindecay.energy import gates, network
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
+from lindecay.settings import committed
 
 LAW = {  # which law a datapath computes
     "decay_beta": "exponential",
@@ -134,3 +138,26 @@ def pj_per_toggle(add8_pj: float, n: int = 20_000, seed: int = 0) -> float:
     net = gates.netlist(gates.ADDER, 8, 8)
     _, moved = gates.simulate(net, told)
     return add8_pj / gates.energy(net, moved, n)
+
+
+def write(found: Iterable[Row], path: Path) -> None:
+    """Rows as CSV, four digits: what data/reference/gates.csv holds."""
+    with Path(path).open("w", newline="") as file:
+        out = csv.DictWriter(file, [f.name for f in fields(Row)])
+        out.writeheader()
+        for row in found:
+            told = asdict(row)
+            exact = {k: f"{told[k]:.1f}" for k in ("area", "toggles", "glitchy")}
+            out.writerow(told | {"neuron": int(row.neuron)} | exact)
+
+
+def read(path: Path | None = None) -> list[Row]:
+    """Rows of a CSV; by default of the committed sweep over widths 8 to 16."""
+    path = Path(path) if path else committed("reference/gates.csv")
+    out = []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            whole = {k: int(row[k]) for k in ("bits", "gates")}
+            real = {k: float(row[k]) for k in ("area", "toggles", "glitchy")}
+            out.append(Row(row["name"], row["neuron"] == "1", **whole, **real))
+    return out

@@ -10,7 +10,7 @@ from lindecay import integer, sram
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.settings import Fault
-from lindecay.sram import Array, MacroSpec, closed_forms, mutants, sliced
+from lindecay.sram import Array, MacroSpec, closed_forms, encoding, mutants, sliced
 from lindecay.sram.macro import build
 from lindecay.sram.mapping import membrane_rows
 from lindecay.sram.planes import pack, unpack
@@ -162,7 +162,7 @@ def test_both_tiers_hold_the_same_bits_and_counts(law):
     programs += [m.accumulate(2, A, 3), m.clamp(B, A), m.fire(B), m.reset("zero", B)]
     programs += [m.extend(B, A), m.reset("subtract", B), m.clear(B)]
     for program in programs:
-        rows, masks = sliced.encode(program)
+        rows, masks = encoding.encode(program)
         for i in range(len(program)):
             seen = slow.step(program, i)
             shifted = np.roll(bus.reshape(64, 8), -i, 0).reshape(-1).copy()
@@ -192,7 +192,7 @@ def test_the_fast_machine_refuses_what_the_ports_cannot_do():
         "masked write": m.Cycle(a=V, w=(("V", 9),), value="0", masked=True),
     }
     for what, cycle in wrong.items():
-        rows, masks = sliced.encode(m.Program("bad", (m.Cycle(a=V), cycle)))
+        rows, masks = encoding.encode(m.Program("bad", (m.Cycle(a=V), cycle)))
         err = np.zeros(3, np.int64)
         broke = sliced.execute(
             np.zeros(64 * 8, np.uint64), np.zeros(24, np.uint64), 64, 8, rows, masks,
@@ -202,7 +202,7 @@ def test_the_fast_machine_refuses_what_the_ports_cannot_do():
         )  # fmt: skip
         assert broke == 0
         with pytest.raises(sram.PortFault, match=what) as caught:
-            sliced.port_fault(err, "bad", 0, 64)
+            encoding.port_fault(err, "bad", 0, 64)
         assert "cycle 1 of bad" in str(caught.value)
         assert ("row 64" if what == "no such row" else "row 9") in str(caught.value)
 

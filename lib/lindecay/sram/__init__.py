@@ -9,7 +9,8 @@ from lindecay.sram.array import Array, Seen
 from lindecay.sram.bench import bench
 from lindecay.sram.layouts import emulate
 from lindecay.sram.ledger import Counts, Ledger
-from lindecay.sram.macro import LayerMachine, Run, build
+from lindecay.sram.machine import LayerMachine
+from lindecay.sram.macro import Run, build
 from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping, plan
 from lindecay.sram.microcode import Cycle, PortFault, Program
 

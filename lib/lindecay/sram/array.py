@@ -103,9 +103,7 @@ class Array:
         selected, before, after = self._write(cycle, total, program, i)
         self._latch(cycle, X, line, total, (X & Y) | (X & carry) | (Y & carry))
         latches = (self.T.copy(), self.G.copy(), self.C.copy())
-        return Seen(
-            cycle, A, B, X, Y, carry, total, selected, before, after, *latches
-        )
+        return Seen(cycle, A, B, X, Y, carry, total, selected, before, after, *latches)
 
     def _count(self, **found) -> None:
         for name, n in found.items():

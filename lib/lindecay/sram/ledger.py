@@ -147,8 +147,7 @@ class Ledger:
                 "every bitline read is sensed": c.sense_ops == c.columns_read,
                 "every write drives all columns": c.columns_written
                 == c.write_rows * columns,
-                "no more selected than driven": c.columns_selected
-                <= c.columns_written,
+                "no more selected than driven": c.columns_selected <= c.columns_written,
                 "only selected cells flip": c.flips <= c.columns_selected,
                 "only read bitlines fall": c.discharges <= c.columns_read,
                 "the slowest tile is one of them": c.cycles <= c.macro_cycles,

@@ -1,164 +1,34 @@
-"""Microcode: the programs of the array, as data that a reader can print.
+"""Microcode: the programs of a neuron's step, bit-serial, a neuron a column.
 
-Below every column sits one full adder. A cycle is one line of a program:
+    decay (every law)  extend  accumulate  drain, merge  clamp  fire  reset  clear
 
-    A, B  <- cells of the rows whose read wordlines rise (one on each read port)
-    X, Y  <- adder inputs: X from A, G or 0; Y from B, T, bus, a broadcast bit or 0
-    sum   =  X ^ Y ^ C,   C <- majority(X, Y, C)
-    write <- sum, 0, T or not T, into one row, of all columns or of those with G set
-    T, G  <- sign latch and tag latch, at the end of the cycle
-
-Membranes are two's complement, least significant bit first: row V0 is the LSB. Which
-program does what, and in how many cycles, is this file; `closed_forms` counts them.
-The array of the paper is not published: these are assumptions, named as such.
+Membranes are two's complement, least significant bit first: row V0 is the LSB. What a
+cycle can say is `language`; how many cycles a program takes is `closed_forms`. The
+array of the paper is not published: these programs are assumptions, named as such.
 """
 
-from dataclasses import dataclass
+from lindecay.sram.language import (
+    SPACES,
+    Cycle,
+    PortFault,
+    Program,
+    Row,
+    check,
+    check_cycle,
+    refuse,
+    rows_text,
+)
 
-from lindecay.settings import Fault
-
-SPACES = ("V", "W", "L", "H", "M")  # membrane or partial sum, weight, λ, θ, product
-X_FROM = ("0", "A", "G")
-Y_FROM = ("0", "B", "T", "bus", "lam", "theta")
-INVERT = ("", "~", "^T", "^~T")
-CARRY_IN = ("", "C", "0", "1", "~T")  # "" where nothing is added
-VALUES = ("sum", "0", "T", "~T")
-T_FROM = ("hold", "X", "Y", "sum")
-G_FROM = ("hold", "X", "sum", "~sum", "sum^T", "X|sum", "G|sum")
-
-Row = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """One line of microcode. `a`, `b`, `w`: the wordlines that rise on each port.
-
-    Hardware has one wordline a port; a tuple holds as many as the program asks for,
-    so that a program which asks for too many can be written down and refused.
-    """
-
-    a: tuple[Row, ...] = ()
-    b: tuple[Row, ...] = ()
-    x: str = "A"
-    y: str = "0"
-    bit: int = 0  # which bit of λ or θ is broadcast
-    invert: str = ""  # of Y
-    carry: str = ""  # carry-in; "" where the adder rests and C holds
-    w: tuple[Row, ...] = ()
-    value: str = "sum"
-    masked: bool = False  # write only columns whose tag G is set
-    T: str = "hold"
-    G: str = "hold"
-    emit: bool = False  # bitline A drives the bus to another macro
-
-    @property
-    def adds(self) -> bool:
-        """Whether the adder works (and the carry latch moves)."""
-        return bool(self.carry)
-
-    def line(self) -> str:
-        """The cycle in the words of the listing."""
-        y = {"lam": f"lam[{self.bit}]", "theta": f"theta[{self.bit}]"}.get(
-            self.y, self.y
-        )
-        y = f"~{y}" if self.invert == "~" else y + self.invert
-        add = f"{self.x} + {y} + {self.carry}" if self.adds else ""
-        write = ""
-        if self.w:
-            write = f"{rows_text(self.w)} <- {self.value}" + (
-                " if G" if self.masked else ""
-            )
-        latch = [f"{n}<-{s}" for n, s in (("T", self.T), ("G", self.G)) if s != "hold"]
-        latch += ["bus<-A"] if self.emit else []
-        told = (rows_text(self.a), rows_text(self.b), add, write, " ".join(latch))
-        return "{:<5} {:<5} {:<20} {:<16} {}".format(*told).rstrip()
-
-
-def rows_text(rows: tuple[Row, ...]) -> str:
-    """V3, or V3+V4 where a program asks for two; - for none."""
-    return "+".join(f"{space}{k}" for space, k in rows) or "-"
-
-
-@dataclass(frozen=True)
-class Program:
-    """A name and its cycles."""
-
-    name: str
-    cycles: tuple[Cycle, ...]
-
-    def __len__(self) -> int:
-        return len(self.cycles)
-
-    def __add__(self, other: "Program") -> "Program":
-        return Program(self.name, self.cycles + other.cycles)
-
-    def listing(self) -> str:
-        """The program as an assembler-like text with cycle numbers.
-
-        >>> print(fire(2).listing())
-        fire: 3 cycles
-        cycle A     B     adder                write            latches
-            0 V0    -     A + ~theta[0] + 0
-            1 V1    -     A + ~0 + C
-            2 V1    -     A + ~0 + C                            G<-~sum
-        """
-        head = f"{self.name}: {len(self)} cycles"
-        names = "cycle A     B     adder                write            latches"
-        lines = [f"{i:>5} {cycle.line()}" for i, cycle in enumerate(self.cycles)]
-        return "\n".join([head, names, *lines])
-
-
-class PortFault(Fault):
-    """A program asks for what the array's ports cannot do."""
-
-
-def refuse(what: str, program: str, cycle: int, row: str, expected: str):
-    """Raise the one error of the port rules: it names cycle and row."""
-    raise PortFault(
-        what,
-        expected=expected,
-        found=f"row {row}",
-        where=f"cycle {cycle} of {program}",
-    )
-
-
-def check_cycle(cycle: Cycle, i: int, program: str, ports: int = 2) -> None:
-    """The rules of the ports, for one cycle; PortFault names cycle and row."""
-    reads = cycle.a + cycle.b
-    if len(reads) > ports:
-        rule = f"at most {ports} read wordlines, one on each read port"
-        refuse("too many reads", program, i, rows_text(reads[ports:]), rule)
-    for port in (cycle.a, cycle.b):
-        if len(port) > 1:
-            rule = "one wordline a port: two give AND, not two operands"
-            refuse("two operands on one bitline", program, i, rows_text(port[1:]), rule)
-    if len(cycle.w) > 1:
-        rule = "at most one write wordline"
-        refuse("too many writes", program, i, rows_text(cycle.w[1:]), rule)
-    if cycle.masked and cycle.w and cycle.w[0] not in reads:
-        rule = "a read of the row in the same cycle, for its half-selected columns"
-        refuse("masked write without write-back", program, i, rows_text(cycle.w), rule)
-
-
-def check(program: Program, bases: dict[str, int], rows: int, ports: int = 2) -> None:
-    """Refuse a program that breaks a port rule or leaves the array.
-
-    Args:
-        program: cycles to check.
-        bases: first row of each space that the program names.
-        rows: rows of the array.
-        ports: read ports of a cell, 2 (10T) or 1 (8T).
-
-    Raises:
-        PortFault: names the rule, the cycle and the row.
-    """
-    for i, cycle in enumerate(program.cycles):
-        check_cycle(cycle, i, program.name, ports)
-        for space, k in cycle.a + cycle.b + cycle.w:
-            row = bases[space] + k
-            if not 0 <= row < rows:
-                found = f"{space}{k} = {row}"
-                refuse("no such row", program.name, i, found, f"0 to {rows - 1}")
+__all__ = [
+    "SPACES",
+    "Cycle",
+    "PortFault",
+    "Program",
+    "check",
+    "check_cycle",
+    "refuse",
+    "rows_text",
+]
 
 
 def _V(k: int) -> tuple[Row, ...]:
@@ -234,9 +104,7 @@ def exponential(B: int, beta: int, n: int) -> Program:
     if beta == 0:
         return Program("decay", tuple(Cycle(w=_V(k), value="0") for k in range(B)))
     out = [Cycle(a=_V(B - 1), T="X")]
-    out += [
-        Cycle(w=(("M", k),), value="~T" if k == n - 1 else "T") for k in range(n)
-    ]
+    out += [Cycle(w=(("M", k),), value="~T" if k == n - 1 else "T") for k in range(n)]
     factors = [i for i in range(n) if beta >> i & 1]
     for i in factors:
         for k in range(i, B + n):

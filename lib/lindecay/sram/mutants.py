@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from lindecay.sram import microcode
-from lindecay.sram.macro import LayerMachine
+from lindecay.sram.machine import LayerMachine
 from lindecay.sram.microcode import Program
 
 

@@ -1,23 +1,46 @@
 """The same array at speed: 512 columns a plane, the programs as tables of masks.
 
-`array.Array` is the meaning, this is the machine for whole test sets. One call runs a
-program on one row tile: every cycle reads its rows from the packed cells, adds below
-all columns at once, and writes its row back; latches stay in registers within a
-program. Nothing is computed on integers: no sum of several events skips a membrane
-that the array would have held.
+`array.Array` is the meaning, this is the machine for whole test sets. A phase is a list
+of jobs, a program on a row tile: every cycle reads its rows from the packed cells, adds
+below all columns at once and writes its row back; latches stay in registers within a
+program. Nothing is computed on integers: no sum of several events skips a membrane that
+the array would have held.
+
+All compiled code stands in this file: numba's cache on disk sees changes of the file of
+the outermost function only. Whoever edits `planes` or `ledger.FIELDS` touches it too.
 """
 
 import numpy as np
 from numba import njit
 
-from lindecay.sram import microcode
-from lindecay.sram.ledger import FIELDS
-from lindecay.sram.microcode import SPACES, Cycle, Program
+from lindecay.sram.encoding import (
+    A_ROW,
+    A_SPACE,
+    ADD_B,
+    ADD_T,
+    ADDS,
+    B_ROW,
+    B_SPACE,
+    BIT,
+    EMIT,
+    KIND,
+    MASKED,
+    MORE_ROW,
+    MORE_SPACE,
+    REGISTER,
+    W_ROW,
+    W_SPACE,
+)
+from lindecay.sram.ledger import FIELDS, PROGRAMS
 from lindecay.sram.planes import WORDS, load, ones, splat, store, total
 
-ALL = 0xFFFFFFFFFFFFFFFF
 LONGEST = 64  # bits of the widest sum that can travel over the bus
 
+CLEAR, DECAY, EXTEND, ACCUMULATE, MERGE, BIAS, CLAMP, FIRE, RESET = range(len(PROGRAMS))
+_F = {name: i for i, name in enumerate(FIELDS)}
+_CYCLES, _QUEUE = _F["cycles"], _F["queue_entries"]
+_SOPS, _ZERO, _BITS = _F["sops"], _F["zero_sops"], _F["transport_bits"]
+_FIRED, _CLEARED, _CLAMPED = _F["fired"], _F["cleared"], _F["clamped"]
 _MACRO_CYCLES = FIELDS.index("macro_cycles")
 _READ_ROWS = FIELDS.index("read_rows")
 _WRITE_ROWS = FIELDS.index("write_rows")
@@ -25,79 +48,6 @@ _ADDER = FIELDS.index("adder_ops")
 _SELECTED = FIELDS.index("columns_selected")
 _DISCHARGES = FIELDS.index("discharges")
 _FLIPS = FIELDS.index("flips")
-
-# columns of the table of rows
-A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
-MASKED, ADDS, EMIT, REGISTER, BIT, KIND = range(8, 14)
-PLAIN, ADD_B, ADD_T, ADD_BUS = range(4)  # the common additions have a short way
-ERRORS = {
-    1: "too many wordlines on one port",
-    2: "no such row",
-    3: "masked write without write-back",
-    4: "too many reads",
-}
-
-
-def encode(program: Program) -> tuple[np.ndarray, np.ndarray]:
-    """A program as int64 [cycles, 14] (rows, flags) and uint64 [cycles, 24] (masks)."""
-    rows = [_rows(cycle) for cycle in program.cycles]
-    masks = [_masks(cycle) for cycle in program.cycles]
-    return (
-        np.array(rows, np.int64).reshape(-1, 14),
-        np.array(masks, np.uint64).reshape(-1, 24),
-    )
-
-
-def _rows(cycle: Cycle) -> list[int]:
-    further = cycle.a[1:] + cycle.b[1:] + cycle.w[1:]  # refused when it runs
-    out = []
-    for rows in (cycle.a, cycle.b, cycle.w, further):
-        out += [SPACES.index(rows[0][0]), rows[0][1]] if rows else [-1, 0]
-    register = {"lam": 0, "theta": 1}.get(cycle.y, -1)
-    masked = bool(cycle.masked and cycle.w)
-    flags = [masked, cycle.adds, cycle.emit, register, cycle.bit]
-    return [*out, *flags, PLAIN if further else _kind(cycle)]
-
-
-def _kind(c: Cycle) -> int:
-    """Which short way means the same as the masks: Vk <- Vk + B, T or the bus."""
-    adds = c.a and c.a == c.w and c.x == "A" and c.carry in ("0", "C")
-    holds = c.G == "hold" and c.T in ("hold", "Y") and not (c.masked or c.emit)
-    if not (adds and holds and c.value == "sum" and not c.invert):
-        return PLAIN
-    if c.y == "B" and c.b:
-        return ADD_B
-    return {"T": ADD_T, "bus": ADD_BUS}.get(c.y, PLAIN) if not c.b else PLAIN
-
-
-def _masks(c: Cycle) -> list[int]:
-    tests = [
-        c.x == "A",
-        c.x == "G",
-        c.y == "B",
-        c.y == "T",
-        c.y == "bus",
-        c.invert in ("~", "^~T"),
-        c.invert in ("^T", "^~T"),
-        c.carry == "C",
-        c.carry in ("1", "~T"),
-        c.carry == "~T",
-        c.adds,
-        c.value == "sum",
-        c.value in ("T", "~T"),
-        c.value == "~T",
-        not c.masked,
-        c.T == "hold",
-        c.T == "X",
-        c.T == "Y",
-        c.T == "sum",
-        c.G in ("hold", "G|sum"),
-        c.G == "~sum",
-        c.G == "sum^T",
-        "sum" in c.G,
-        c.G in ("X", "X|sum"),
-    ]
-    return [ALL if test else 0 for test in tests]
 
 
 @njit(cache=True)
@@ -251,8 +201,120 @@ def execute(
     return -1
 
 
-def port_fault(err: np.ndarray, program: str, first: int, height: int) -> None:
-    """Turn the interpreter's error code into the error that names cycle and row."""
-    code, cycle, row = err.tolist()
-    expected = f"rows 0 to {height - 1}" if code == 2 else "one wordline a port"
-    microcode.refuse(ERRORS[code], program, cycle - first, str(row), expected)
+@njit(cache=True)
+def _integers(cells, words, bits, out):
+    """Read rows V0 … of the home tile as integers: the observer, not the array."""
+    for j in range(len(out)):
+        word, place, value = j >> 6, np.uint64(j & 63), 0
+        for k in range(bits):
+            value |= np.int64(cells[k * words + word] >> place & np.uint64(1)) << k
+        out[j] = value - ((value >> (bits - 1)) << bits)
+
+
+@njit(cache=True)
+def _at_rest(cells, words, bits, out):
+    """1 in every column whose V rows are all 0."""
+    for word in range(words):
+        held = np.uint64(0)
+        for k in range(bits):
+            held |= cells[k * words + word]
+        out[word] = ~held
+
+
+@njit(cache=True)
+def _ones(words):
+    n = 0
+    for word in words:
+        while word:
+            word &= word - np.uint64(1)
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def _work(op, events, tile_of, weight_row, merges, acc0, ids, bias_base, work):
+    """The jobs of one phase: program, row tile, first row of the weight, round."""
+    n = 0
+    if op == ACCUMULATE:
+        for i in events:
+            work[n, 0], work[n, 1] = acc0 + tile_of[i], tile_of[i]
+            work[n, 2], work[n, 3] = weight_row[i], 0
+            n += 1
+    elif op == MERGE:
+        for m in range(len(merges)):
+            for end in (0, 1):  # the sender drains, the receiver adds
+                work[n, 0], work[n, 1] = merges[m, 3] + end, merges[m, 2 - end]
+                work[n, 2], work[n, 3] = 0, merges[m, 0]
+                n += 1
+    else:
+        work[0, 0], work[0, 1], work[0, 2], work[0, 3] = ids[op], 0, bias_base, 0
+        n = 1
+    return n
+
+
+@njit(cache=True)
+def _latency(work, n, starts, busy):
+    """Cycles of a phase: rounds follow one another, the busiest tile decides each."""
+    cycles, now = 0, 0
+    busy[:] = 0
+    for j in range(n):
+        if work[j, 3] != now:
+            cycles += busy.max()
+            busy[:] = 0
+            now = work[j, 3]
+        busy[work[j, 1]] += starts[work[j, 0] + 1] - starts[work[j, 0]]
+    return cycles + busy.max()
+
+
+@njit(cache=True)
+def run(
+    first, last, steps, indptr, channel, tile_of, weight_row, zeros, B, neurons,
+    macros, ports, schedule, ids, cells, latches, height, words, rows, masks, starts,
+    bases, bias_base, registers, used, bus, merges, acc0, count_clears, work, U, V, S,
+    counts, err,
+):  # fmt: skip
+    """Clips first … last-1 of one layer; -1, or the program that broke a rule."""
+    rest, after = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
+    busy = np.zeros(len(bases), np.int64)
+    for c in range(first, last):
+        latches[: 3 * words] = np.uint64(0)
+        for s in range(-1, steps * len(schedule)):
+            t = s // len(schedule)
+            op = CLEAR if s < 0 else schedule[s % len(schedule)]
+            here = c * steps + max(t, 0)
+            events = channel[indptr[here] : indptr[here + 1]]
+            n = _work(
+                op, events, tile_of, weight_row, merges, acc0, ids, bias_base, work
+            )
+            if op == DECAY and count_clears:
+                _at_rest(cells, words, B, rest)
+            if op == FIRE and U.size:
+                _integers(cells, words, B, U[c, t])
+            count = counts[op]
+            broke = execute(
+                cells, latches, height, words, rows, masks, starts, work, n, bases,
+                registers, used, bus, macros, ports, count, err,
+            )  # fmt: skip
+            if broke >= 0:
+                return broke
+            count[_CYCLES] += _latency(work, n, starts, busy)
+            if op == ACCUMULATE:
+                count[_QUEUE] += n
+                count[_SOPS] += n * neurons
+                for i in events:
+                    count[_ZERO] += zeros[i]
+            elif op == MERGE:
+                count[_BITS] += merges[:, 4].sum() * neurons
+            elif op == DECAY and count_clears:
+                _at_rest(cells, words, B, after)
+                count[_CLEARED] += _ones(after & ~rest & used)
+            elif op == CLAMP:
+                count[_CLAMPED] += _ones(latches[words : 2 * words] & used)
+            elif op == FIRE:
+                count[_FIRED] += _ones(latches[words : 2 * words] & used)
+                for j in range(neurons):
+                    tag = latches[words + (j >> 6)]
+                    S[c, t, j] = tag >> np.uint64(j & 63) & np.uint64(1)
+            if V.size and s >= 0 and (s + 1) % len(schedule) == 0:
+                _integers(cells, words, B, V[c, t])
+    return -1

@@ -1,0 +1,92 @@
+"""Programs as tables of rows, flags and masks, for the machine at speed.
+
+Every choice of a cycle (which line feeds the adder, what a latch takes) becomes a mask
+of all ones or all zeros, so that one straight line of logic serves every cycle.
+"""
+
+import numpy as np
+
+from lindecay.sram import microcode
+from lindecay.sram.microcode import SPACES, Cycle, Program
+
+ALL = 0xFFFFFFFFFFFFFFFF
+
+# columns of the table of rows
+A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
+MASKED, ADDS, EMIT, REGISTER, BIT, KIND = range(8, 14)
+PLAIN, ADD_B, ADD_T, ADD_BUS = range(4)  # the common additions have a short way
+ERRORS = {
+    1: "too many wordlines on one port",
+    2: "no such row",
+    3: "masked write without write-back",
+    4: "too many reads",
+}
+
+
+def encode(program: Program) -> tuple[np.ndarray, np.ndarray]:
+    """A program as int64 [cycles, 14] (rows, flags) and uint64 [cycles, 24] (masks)."""
+    rows = [_rows(cycle) for cycle in program.cycles]
+    masks = [_masks(cycle) for cycle in program.cycles]
+    return (
+        np.array(rows, np.int64).reshape(-1, 14),
+        np.array(masks, np.uint64).reshape(-1, 24),
+    )
+
+
+def _rows(cycle: Cycle) -> list[int]:
+    further = cycle.a[1:] + cycle.b[1:] + cycle.w[1:]  # refused when it runs
+    out = []
+    for rows in (cycle.a, cycle.b, cycle.w, further):
+        out += [SPACES.index(rows[0][0]), rows[0][1]] if rows else [-1, 0]
+    register = {"lam": 0, "theta": 1}.get(cycle.y, -1)
+    masked = bool(cycle.masked and cycle.w)
+    flags = [masked, cycle.adds, cycle.emit, register, cycle.bit]
+    return [*out, *flags, PLAIN if further else _kind(cycle)]
+
+
+def _kind(c: Cycle) -> int:
+    """Which short way means the same as the masks: Vk <- Vk + B, T or the bus."""
+    adds = c.a and c.a == c.w and c.x == "A" and c.carry in ("0", "C")
+    holds = c.G == "hold" and c.T in ("hold", "Y") and not (c.masked or c.emit)
+    if not (adds and holds and c.value == "sum" and not c.invert):
+        return PLAIN
+    if c.y == "B" and c.b:
+        return ADD_B
+    return {"T": ADD_T, "bus": ADD_BUS}.get(c.y, PLAIN) if not c.b else PLAIN
+
+
+def _masks(c: Cycle) -> list[int]:
+    tests = [
+        c.x == "A",
+        c.x == "G",
+        c.y == "B",
+        c.y == "T",
+        c.y == "bus",
+        c.invert in ("~", "^~T"),
+        c.invert in ("^T", "^~T"),
+        c.carry == "C",
+        c.carry in ("1", "~T"),
+        c.carry == "~T",
+        c.adds,
+        c.value == "sum",
+        c.value in ("T", "~T"),
+        c.value == "~T",
+        not c.masked,
+        c.T == "hold",
+        c.T == "X",
+        c.T == "Y",
+        c.T == "sum",
+        c.G in ("hold", "G|sum"),
+        c.G == "~sum",
+        c.G == "sum^T",
+        "sum" in c.G,
+        c.G in ("X", "X|sum"),
+    ]
+    return [ALL if test else 0 for test in tests]
+
+
+def port_fault(err: np.ndarray, program: str, first: int, height: int) -> None:
+    """Turn the interpreter's error code into the error that names cycle and row."""
+    code, cycle, row = err.tolist()
+    expected = f"rows 0 to {height - 1}" if code == 2 else "one wordline a port"
+    microcode.refuse(ERRORS[code], program, cycle - first, str(row), expected)

@@ -352,7 +352,7 @@ def test_a_range_is_as_good_as_its_worse_end(ends, verdict):
             for k, r in energy(ends).items()}
     made = row("sop-energy-ratio", here, profile="paper")
     assert made.verdict == verdict and made.published == [1.1, 16.7]
-    assert "low end" in made.why and "high end" in made.why
+    assert "Low end" in made.why and "high end" in made.why
     assert [o["what"].split()[0] for o in made.others][:2] == ["low", "high"]
 
 

@@ -8,6 +8,7 @@ import base64
 from dataclasses import replace
 from html import escape
 
+from rich import box
 from rich.table import Table
 
 from lindecay.claims import assumptions
@@ -27,6 +28,7 @@ SIGNS = {
 }
 ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced")
 STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
+MARKS = {STATUS["recomputed"]: "\u25cf", "carried": "\u25cb", "not run": "\u2013"}
 
 
 def ours(row: Row) -> str:
@@ -58,13 +60,15 @@ def status(row: Row) -> str:
 
 def table(report) -> Table:
     """For the terminal."""
-    shown = Table(title=f"Claims of the paper, profile {report.profile}")
-    for head in ("claim", "published", "ours", "status", "verdict"):
-        shown.add_column(head, overflow="fold")
+    told = "\u25cf recomputed in this build, \u25cb carried, \u2013 not run"
+    title = f"Claims of the paper, profile {report.profile}"
+    shown = Table(title=title, caption=told, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("claim", "published", "ours", "", "verdict"):
+        shown.add_column(head, no_wrap=head not in ("published", "ours"))
     for row in report.rows:
         verdict = f"{SIGNS[row.verdict]} {row.verdict}"
-        told = published(load()[row.id])
-        shown.add_row(row.id, told, ours(row), status(row), verdict)
+        cells = row.id, published(load()[row.id]), ours(row), MARKS[status(row)]
+        shown.add_row(*cells, verdict)
     return shown
 
 

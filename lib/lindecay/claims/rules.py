@@ -103,10 +103,11 @@ def ratio_range(claim: Claim, read: Read, name: str) -> Judgement:
     result = read[claim.reads[0]]
     ours = [float(v) for v in result.value]
     ends = [_end(claim, ours, which) for which in (0, 1)]
-    told = "; ".join(f"{e['what']}: {e['verdict']}" for e in ends)
+    each = [f"{e['what']}: ours {e['value']:.3g}, {e['verdict']}" for e in ends]
+    told = "; ".join(each)
     return Judgement(
         worst([end["verdict"] for end in ends]),
-        f"{told}. {claim.why}",
+        f"{told[:1].upper()}{told[1:]}. {claim.why}",
         ours,
         clips=result.n,
         others=ends + _beside(claim, read) + _pairs(claim),
@@ -217,8 +218,11 @@ def cycles_per_event(claim: Claim, read: Read, name: str) -> Judgement:
     cycles = [c for _, c in value] if isinstance(value, list) else [value]
     if len(set(cycles)) > 1:
         return Judgement("differs", f"Cycles grow: {cycles}. {claim.why}", "grows")
-    told = f"{cycles[0]} cycles for an input event, however many outputs. {claim.why}"
-    return Judgement("trend-only", told, "O(1) per input event, O(s) per step")
+    told = f"{cycles[0]:g} cycles for an input event, however many outputs."
+    if tree := read.get(claim.args["tree"]):
+        told += f" With an adder tree below the weights a step takes {tree.value}."
+    ours = "O(1) per input event, O(s) per step"
+    return Judgement("trend-only", f"{told} {claim.why}", ours)
 
 
 @rule

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from lindecay import sram
-from lindecay.energy import compare, constants, layouts, metrics, model, network, ranges
+from lindecay.energy import (
+    compare,
+    constants,
+    layouts,
+    maps,
+    metrics,
+    model,
+    network,
+    ranges,
+)
 from lindecay.energy import uncertainty as doubt
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint, Layer
@@ -255,3 +264,26 @@ def test_the_design_was_frozen_before_the_first_comparison():
     if frozen is None or compared is None:
         pytest.skip("no history here")
     assert frozen < compared
+
+
+def test_maps_price_every_supply_by_the_fit(m, v):
+    ours = compare.in_array(m, v)
+    low = maps.at_supply(ours, 0.8)
+    assert ours.update_dynamic / low.update_dynamic == pytest.approx(1.549, abs=1e-3)
+    assert low.leak / ours.leak == pytest.approx(0.8)
+    assert maps.at_supply(ours, 1.0).sop == pytest.approx(ours.sop)
+
+
+def test_a_map_s_layer_has_the_spikes_that_it_says(table):
+    point = maps.Point(B=9, s=5, N=20, rows=128)
+    ck, clips = maps.layer(point)
+    made = network.measure(ck, clips, spec=sram.MacroSpec(rows=128))
+    assert made.spikes_per_update == point.s
+    assert made.shape.rows == 128 and made.shape.bits == 9
+
+
+def test_shares_of_fake_windows_are_fair():
+    x = np.exp(np.random.default_rng(0).uniform(0, 3, 20_000))
+    whole = maps.share_within(x, 2.0, 2.2)
+    fakes = maps.fake_shares(x, 2.0, 2.2)
+    assert fakes.mean() == pytest.approx(whole, rel=0.1)

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, chapter_names, lindecay
 from rich.console import Console
 
+from conftest import ROOT, chapter_names, lindecay
 from lindecay.settings import Fault
 from lindecay.site import build
 

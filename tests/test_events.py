@@ -31,7 +31,8 @@ def store(shelf, monkeypatch):
 
 @pytest.fixture
 def empty(store, tmp_path, monkeypatch):
-    """No recordings: an empty data folder."""
+    """No recordings: an empty data folder, and small stand-ins."""
+    monkeypatch.setattr(events.sources, "sizes_of", lambda *_: (200, 100))
     monkeypatch.setenv("LINDECAY_DATA", str(tmp_path))
     return tmp_path
 
@@ -137,8 +138,8 @@ def digest(folder):
 
 def test_stand_in_is_the_same_from_the_same_seed(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert saccades.write(tmp_path / name, (20, 10), seed) == {
-            "train": 20,
+        assert saccades.write(tmp_path / name, (10, 10), seed) == {
+            "train": 10,
             "test": 10,
         }
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
@@ -167,7 +168,7 @@ def statistics(found):
 
 def test_stand_in_lies_near_the_recordings(empty):
     found = events.locate("nmnist")
-    assert found.source == "stand-in" and found.counts == {"train": 1000, "test": 100}
+    assert found.source == "stand-in" and found.counts == {"train": 200, "test": 100}
     count, on, end, unique = statistics(events.dataset("nmnist", "train"))
     # the recordings, measured on all 1,100 clips: 4,164, 0.500, 308 ms, 0.67
     assert abs(count / 4164 - 1) < 0.1

@@ -10,6 +10,7 @@ from lindecay.events.facts import Facts, checked_split, facts, manifest
 from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location, locate, stand_in
+from lindecay.events.speed import bench
 from lindecay.events.splits import validation
 from lindecay.events.verify import verify
 
@@ -19,6 +20,7 @@ __all__ = [
     "EventSet",
     "Facts",
     "Location",
+    "bench",
     "binned",
     "clips",
     "dataset",

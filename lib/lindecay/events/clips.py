@@ -32,7 +32,7 @@ class Clips:
     name: str
     split: str
     source: str  # recordings | official | stand-in
-    sha256: str  # of the contents: what was really fed
+    sha256: str  # of the contents, and of the choice in a subset
     count: np.ndarray | None = None  # uint8 [entries]: events, where counted
 
     def __len__(self) -> int:
@@ -47,15 +47,33 @@ class Clips:
         """The clips `idx` (indices or mask), in that order."""
         idx = self._indices(idx)
         rows = (idx[:, None] * self.steps + np.arange(self.steps)).ravel()
-        size = np.diff(self.indptr)[rows]
-        indptr = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
-        source = np.arange(indptr[-1]) + np.repeat(
-            self.indptr[:-1][rows] - indptr[:-1], size
+        size = self.indptr[rows + 1] - self.indptr[rows]
+        spans = [slice(*ends) for ends in zip(*self.indptr[self._ends(idx)])]
+
+        def joined(column):
+            parts = [column[span] for span in spans]
+            return np.concatenate(parts) if parts else column[:0]
+
+        return replace(
+            self,
+            indptr=np.concatenate([[0], np.cumsum(size)]).astype(np.int64),
+            channel=joined(self.channel),
+            count=None if self.count is None else joined(self.count),
+            labels=self.labels[idx],
+            sha256=self._chosen(idx),
         )
-        count = None if self.count is None else self.count[source]
-        kept = {"indptr": indptr, "channel": self.channel[source], "count": count}
-        part = replace(self, **kept, labels=self.labels[idx])
-        return replace(part, sha256=fingerprint(part))
+
+    def _ends(self, idx: np.ndarray) -> np.ndarray:
+        """Rows at which the clips `idx` begin and end, [2, clips]."""
+        return np.stack([idx, idx + 1]) * self.steps
+
+    def _chosen(self, idx: np.ndarray) -> str:
+        """sha256 of a choice: of these contents and which of them, in order."""
+        if len(idx) == len(self) and (idx == np.arange(len(self))).all():
+            return self.sha256
+        return hashlib.sha256(
+            self.sha256.encode() + idx.astype("<i8").tobytes()
+        ).hexdigest()
 
     def dense(self, idx=slice(None)) -> np.ndarray:
         """uint8 [steps, len(idx), channels]: time, batch, channels."""

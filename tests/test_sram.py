@@ -314,6 +314,14 @@ def test_a_value_off_its_grid_names_layer_neuron_and_value(what):
         sram.emulate(ck, clips_for(ck), SMALL)
 
 
+def test_an_event_at_an_unknown_input_is_refused():
+    ck = network((20, 10))
+    clips = clips_for(ck)
+    clips.channel[0] = 20
+    with pytest.raises(Fault, match="unknown input: expected channels 0 to 19, found"):
+        sram.emulate(ck, clips, SMALL)
+
+
 def test_planes_pack_and_unpack():
     bits = np.random.default_rng(0).random((3, 700)) < 0.5
     np.testing.assert_array_equal(unpack(pack(bits), 700), bits)

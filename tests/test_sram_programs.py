@@ -36,20 +36,20 @@ def test_decay_is_exact_for_every_membrane_and_every_lambda(law, B):
         np.testing.assert_array_equal(array.peek("V", A), oracle.decay(law, V, lam))
 
 
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("B", [3, 4, 6, 8])
-def test_exponential_decay_rounds_to_nearest_for_every_membrane_and_beta(B):
+def test_exponential_decay_rounds_to_nearest_for_every_membrane_and_beta(B, signed):
     V = every(B)
     for n in (1, 3, B):
         for beta in range(2**n):
             array = array_of(V, B)
             array.bases["M"] = 20
-            program = microcode.exponential(B, beta, n)
+            program = microcode.exponential(B, beta, n, signed)
             array.run(program)
             wanted = oracle.decay("exponential", V, 0, beta, n)
             np.testing.assert_array_equal(array.peek("V", B), wanted)
-            assert len(program) == closed_forms.decay_cycles(
-                "exponential", B, 0, beta, n
-            )
+            form = closed_forms.decay_cycles("exponential", B, 0, beta, n, signed)
+            assert len(program) == form
 
 
 @pytest.mark.parametrize("B", [3, 5, 8])

@@ -5,9 +5,13 @@
 B membrane bits, A rows with guard rows, b weight bits, f fraction bits.
 """
 
+from lindecay.sram.microcode import digits
 
-def decay_cycles(law: str, B: int, A: int, beta: int = 0, n: int = 0) -> int:
-    """Cycles of the decay in place.
+
+def decay_cycles(
+    law: str, B: int, A: int, beta: int = 0, n: int = 0, signed: bool = False
+) -> int:
+    """Cycles of the decay in place; β in binary or in signed digits.
 
     >>> [decay_cycles(law, 11, 16) for law in ("shrink", "floor", "drift", "none")]
     [23, 22, 16, 0]
@@ -15,7 +19,7 @@ def decay_cycles(law: str, B: int, A: int, beta: int = 0, n: int = 0) -> int:
     if law == "exponential":
         if beta == 0:
             return B
-        return 1 + n + sum(B + n - i for i in range(n) if beta >> i & 1)
+        return 1 + n + sum(B + n - i for i, _ in digits(beta, n, signed))
     forms = {"shrink": 2 * B + 1, "floor": 2 * B, "floor_after": 2 * A}
     return {**forms, "drift": A, "shift": B, "none": 0}[law]
 

@@ -14,7 +14,7 @@ ALL = 0xFFFFFFFFFFFFFFFF
 # columns of the table of rows
 A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
 MASKED, ADDS, EMIT, REGISTER, BIT, KIND = range(8, 14)
-PLAIN, ADD_B, ADD_T, ADD_BUS = range(4)  # the common additions have a short way
+PLAIN, ADD_B, ADD_T, ADD_BUS, SEND = range(5)  # common cycles have a short way
 ERRORS = {
     1: "too many wordlines on one port",
     2: "no such row",
@@ -45,7 +45,9 @@ def _rows(cycle: Cycle) -> list[int]:
 
 
 def _kind(c: Cycle) -> int:
-    """Which short way means the same as the masks: Vk <- Vk + B, T or the bus."""
+    """Which short way means the same as the masks: Vk <- Vk + B, T, bus; or Vk sent."""
+    if c == Cycle(a=c.a, w=c.a, value="0", emit=True) and c.a:
+        return SEND
     adds = c.a and c.a == c.w and c.x == "A" and c.carry in ("0", "C")
     holds = c.G == "hold" and c.T in ("hold", "Y") and not (c.masked or c.emit)
     if not (adds and holds and c.value == "sum" and not c.invert):

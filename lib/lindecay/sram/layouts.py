@@ -12,6 +12,7 @@ import numpy as np
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, Trace, as_events, fits
 from lindecay.quantization import Checkpoint
+from lindecay.settings import Fault
 from lindecay.sram import macro
 from lindecay.sram.ledger import Ledger
 from lindecay.sram.macro import Run
@@ -49,6 +50,7 @@ def emulate(
         PortFault: a program breaks a rule of the array.
     """
     spec = spec or MacroSpec()
+    _known_inputs(clips)
     if spec.layout == "A":
         return macro.emulate(ck, clips, spec, record, **more)
     fits(ck, clips)
@@ -59,6 +61,18 @@ def emulate(
         states, ledger = [*states, state], ledger + machine.ledger
         indptr, channel = as_events(state.S)
     return Run(Trace(states), ledger, Mapping(spec, tuple(m.plan for m in machines)))
+
+
+def _known_inputs(clips: Clips) -> None:
+    """Fault where an event names an input that is not there."""
+    low, high = clips.channel.min(initial=0), clips.channel.max(initial=0)
+    if low < 0 or high >= clips.channels:
+        raise Fault(
+            "an event at an unknown input",
+            expected=f"channels 0 to {clips.channels - 1}",
+            found=f"{low if low < 0 else high}",
+            where=f"{clips.name}/{clips.split}",
+        )
 
 
 def _run(machine: LayerMachine, indptr, channel, clips, steps, record) -> LayerTrace:

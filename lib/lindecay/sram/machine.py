@@ -36,7 +36,7 @@ class LayerMachine:
         self.cells = np.zeros((plan.row_tiles, plan.rows, self.words), np.uint64)
         lam, theta = layer.row("lam"), layer.row("theta")
         self.registers = np.array([lam[0], theta[0]], np.int64)
-        self.programs = _programs(ck, layer, plan, spec.ports)
+        self.programs = _programs(ck, layer, plan, spec)
         self.schedule = _schedule(ck, layer)
         self.merges = list(plan.merges)
         self.events = np.zeros(0, np.int32)  # inputs that will spike, for mutants
@@ -115,14 +115,17 @@ class LayerMachine:
         return np.array(rows, np.int64).reshape(-1, 5)
 
 
-def _programs(ck: Checkpoint, layer: Layer, p: LayerPlan, ports: int) -> dict:
+def _programs(ck: Checkpoint, layer: Layer, p: LayerPlan, spec: MacroSpec) -> dict:
+    ports = spec.ports
     per_lam, per_theta = p.bases["H"] > p.bases["L"], p.bases["M"] > p.bases["H"]
     beta = 0 if layer.beta is None else int(layer.beta)
     bias = microcode.accumulate(0, p.A, p.bias_bits, ports).cycles
     low = [p.f] + [0] * (p.row_tiles - 1)
     return {
         "clear": microcode.clear(p.B),
-        "decay": microcode.decay(ck.law, p.B, p.A, beta, layer.beta_shift, per_lam),
+        "decay": microcode.decay(
+            ck.law, p.B, p.A, beta, layer.beta_shift, per_lam, spec.signed_beta
+        ),
         "extend": microcode.extend(p.B, p.A),
         "bias": Program("bias", bias if p.bias_bits else ()),
         "clamp": microcode.clamp(p.B, p.A, ports),

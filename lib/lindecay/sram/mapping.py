@@ -28,6 +28,7 @@ class MacroSpec:
     merge: str = "tree"  # or "star": every row tile straight into home, in turn
     deal: str = "turn"  # or "blocks": neighbouring inputs in one row tile
     layout: str = "A"  # bit-serial columns; B words; C adder tree
+    signed_beta: bool = False  # β of the exponential leak in signed digits
     update: str = "in-place"  # or, in layout C, "row" or "word": near memory
 
     def __post_init__(self):
@@ -158,8 +159,15 @@ def bits_for(low: int, high: int) -> int:
 
 def _sums(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Most negative and most positive sum of each neuron, int64 [outputs]."""
-    w = w.astype(np.int64)
-    return np.minimum(w, 0).sum(1), np.maximum(w, 0).sum(1)
+    return np.minimum(w, 0).sum(1, dtype=int), np.maximum(w, 0).sum(1, dtype=int)
+
+
+def _sums_of_tiles(w: np.ndarray, tile_of: np.ndarray, tiles: int) -> list[tuple]:
+    """The same for the inputs of each row tile (float32 is exact below 2^24)."""
+    one = (tile_of[:, None] == np.arange(tiles)).astype(np.float32)
+    ends = (np.minimum(w, 0), np.maximum(w, 0))
+    low, high = ((end.astype(np.float32) @ one).astype(np.int64) for end in ends)
+    return list(zip(low.T, high.T))
 
 
 def check_layer(ck: Checkpoint, layer: Layer) -> None:
@@ -245,7 +253,7 @@ def plan_layer(ck: Checkpoint, layer: Layer, spec: MacroSpec) -> LayerPlan:
         )
     more = max(0, -(-(inputs - at_home) // max(elsewhere, 1)))
     tile_of, slot_of = _deal(inputs, [at_home] + [elsewhere] * more, spec.deal)
-    bounds = [_sums(layer.w[:, tile_of == t]) for t in range(more + 1)]
+    bounds = _sums_of_tiles(layer.w, tile_of, more + 1)
     return LayerPlan(
         name=layer.name,
         inputs=inputs,

@@ -94,31 +94,51 @@ def shift(B: int, s: int) -> Program:
     return Program("decay", tuple(out))
 
 
-def exponential(B: int, beta: int, n: int) -> Program:
+def digits(beta: int, n: int, signed: bool = False) -> list[tuple[int, int]]:
+    """β as (place, sign) of its digits that are not 0, lowest first.
+
+    Signed digits (canonical: no two neighbours) are fewer where ones stand in a row.
+
+    >>> digits(230, 8), digits(240, 8, signed=True)
+    ([(1, 1), (2, 1), (5, 1), (6, 1), (7, 1)], [(4, -1), (8, 1)])
+    """
+    out, place = [], 0
+    while beta:
+        if beta & 1:
+            digit = 2 - (beta & 3) if signed else 1
+            out.append((place, digit))
+            beta -= digit
+        beta, place = beta >> 1, place + 1
+    return out
+
+
+def exponential(B: int, beta: int, n: int, signed: bool = False) -> Program:
     """beta V / 2^n to nearest, ties away from zero: shift and add in scratch rows M.
 
     M starts as the rounding constant, 2^(n-1) less one LSB below rest, so that the
-    floor of the last shift rounds. The last product goes straight back into V: row
-    k - n is written after every row from k - i on was read (i < n).
+    floor of the last shift rounds. A digit -1 subtracts. The last product goes straight
+    back into V: row k - n is written after every row below k - i was read (i <= n).
     """
     if beta == 0:
         return Program("decay", tuple(Cycle(w=_V(k), value="0") for k in range(B)))
     out = [Cycle(a=_V(B - 1), T="X")]
     out += [Cycle(w=(("M", k),), value="~T" if k == n - 1 else "T") for k in range(n)]
-    factors = [i for i in range(n) if beta >> i & 1]
-    for i in factors:
+    factors = digits(beta, n, signed)
+    for i, sign in factors:
         for k in range(i, B + n):
-            fresh = i == factors[0] and k >= n
+            fresh = i == factors[0][0] and k >= n
             into = (("M", k),)
-            if i == factors[-1]:
+            if i == factors[-1][0]:
                 into = _V(k - n) if k >= n else ()
+            start = "0" if sign > 0 else "1"
             out.append(
                 Cycle(
                     a=() if fresh else (("M", k),),
                     x="0" if fresh else "A",
                     b=_V(min(k - i, B - 1)),
                     y="B",
-                    carry="C" if k > i else "0",
+                    invert="" if sign > 0 else "~",
+                    carry="C" if k > i else start,
                     w=into,
                 )
             )
@@ -214,7 +234,9 @@ def clear(rows: int) -> Program:
     return Program("clear", tuple(Cycle(w=_V(k), value="0") for k in range(rows)))
 
 
-def decay(law: str, B: int, A: int, beta=0, n=0, per_neuron=False) -> Program:
+def decay(
+    law: str, B: int, A: int, beta=0, n=0, per_neuron=False, signed=False
+) -> Program:
     """The decay program of a law; λ is a register or rows, β is in the program."""
     if law == "shrink":
         return shrink(B, per_neuron)
@@ -227,5 +249,5 @@ def decay(law: str, B: int, A: int, beta=0, n=0, per_neuron=False) -> Program:
     if law == "shift":
         return shift(B, beta)
     if law == "exponential":
-        return exponential(B, beta, n)
+        return exponential(B, beta, n, signed)
     return Program("decay", ())

@@ -28,6 +28,7 @@ from lindecay.sram.encoding import (
     MORE_ROW,
     MORE_SPACE,
     REGISTER,
+    SEND,
     W_ROW,
     W_SPACE,
 )
@@ -90,6 +91,17 @@ def execute(
                         return p
                     where = (tile * height + a) * words + block
                     A = load(cells, where)
+                    if kind == SEND:
+                        store(bus, (i - start) * words + block, A)
+                        change = A & U
+                        store(cells, where, A ^ change)
+                        down = down + ones(A)
+                        flips = flips + ones(change)
+                        chosen = chosen + ones(U)
+                        if block == 0:
+                            reads += 1
+                            writes += 1
+                        continue
                     if kind == ADD_B:
                         b = bases[tile, rows[i, B_SPACE]] + rows[i, B_ROW]
                         if b < 0 or b >= height:

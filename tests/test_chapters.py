@@ -129,6 +129,11 @@ def test_rerun_gives_the_same_bytes_and_holds_no_times(small):
     cells = json.loads(text)["cells"]
     tags = [cell["metadata"].get("tags", []) for cell in cells]
     assert ["injected-parameters", "remove-cell"] in tags
+    assert sorted(p.name for p in (small / "book").iterdir()) == [
+        "01_small.md",
+        "_static",
+        "index.md",
+    ], "nothing generated lies under book/"
     assert [cell["id"] for cell in cells] == [f"01_small-{i:03d}" for i in range(5)]
 
 

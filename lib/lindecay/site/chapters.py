@@ -148,7 +148,7 @@ def key(chapter: Chapter, build: Build, before: list[str]) -> dict[str, str]:
     parts = {"its text": _hash(chapter.path.read_bytes()), "python": sys.version[:4]}
     parts |= {f"profile {k}": str(v) for k, v in asdict(profile(build.profile)).items()}
     parts |= {n: d for n, d in store.source_digests(used).items()} if used else {}
-    parts |= {f"package {n}": v for n, v in _versions().items()}
+    parts |= {f"package {n}": v for n, v in versions().items()}
     parts |= _committed(tuple(sorted(closure(chapter))))
     if "lindecay.events" in closure(chapter):
         parts |= {f"data {name}": _located(name, build.profile) for name in SETS}
@@ -162,7 +162,8 @@ def _hash(content: bytes) -> str:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of the packages that could move a number."""
     found = {}
     for name in PACKAGES:
         try:

@@ -77,10 +77,15 @@ class ShowTable(_Show):
         return [table, *rest, files(name=name, kinds=["csv"])]
 
 
-def table_group(path) -> nodes.tgroup:
+def table_of_file(path) -> nodes.tgroup:
     """The rows of a CSV as docutils wants them; numbers stand right."""
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         head, *lines = list(csv.reader(file))
+    return table_group(head, lines)
+
+
+def table_group(head: list[str], lines: list[list[str]]) -> nodes.tgroup:
+    """Head and body of a table."""
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
     group += nodes.thead("", _row(head))

@@ -20,7 +20,7 @@ from sphinx.util import logging
 
 from lindecay import __version__
 from lindecay.settings import Fault
-from lindecay.site import directives, footer, values
+from lindecay.site import directives, footer, library, provenance, values
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,9 @@ class Resolve(SphinxPostTransform):
         self.chapter = self.env.docname.rsplit("/", 1)[-1]
         for node in list(self.document.findall(values.value)):
             node.replace_self(self.value(node))
+        for node in list(self.document.findall(provenance.told)):
+            group = directives.table_group(*provenance.TABLES[node["what"]](self.build))
+            node.replace_self(nodes.table("", group, classes=["shown-table"]))
         for kind in (directives.drawing, directives.rows, directives.files):
             for node in list(self.document.findall(kind)):
                 getattr(self, kind.__name__)(node)
@@ -90,7 +93,7 @@ class Resolve(SphinxPostTransform):
             self.warn(f"{{show-table}} {node['name']}: no such table", node)
             node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
             return
-        node.replace_self(directives.table_group(path))
+        node.replace_self(directives.table_of_file(path))
 
     def files(self, node: directives.files) -> None:
         base = self.app.builder.get_relative_uri(self.env.docname, "figures/x")
@@ -214,10 +217,12 @@ def setup(app: Sphinx) -> dict:
         app.add_role(role, values.ValueRole())
     app.add_directive("show", directives.Show)
     app.add_directive("show-table", directives.ShowTable)
+    app.add_directive("provenance", provenance.Provenance)
+    app.add_directive("library", library.Library)
     app.add_node(values.shown, html=(values.visit_shown, values.depart_shown))
     app.add_node(directives.drawing, html=(directives.visit_drawing, None))
     app.add_node(directives.files, html=(directives.visit_files, None))
-    for kind in (values.value, directives.rows):
+    for kind in (values.value, directives.rows, provenance.told):
         app.add_node(kind, html=(_unsupported, None))
     app.add_post_transform(Resolve)
     app.connect("config-inited", _defaults)

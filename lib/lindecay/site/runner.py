@@ -24,6 +24,7 @@ from lindecay.settings import profile
 from lindecay.site import chapters
 from lindecay.site.chapters import Chapter
 from lindecay.site.place import Build
+from lindecay.site.provenance import machine
 
 THREADS = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA")
 PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -43,7 +44,9 @@ class QuietKernel(AsyncKernelManager):
     """Talks through files instead of TCP ports: no ports, no warnings."""
 
     def __init__(self, **kw):
-        super().__init__(transport="ipc", **kw)
+        # sockets beside the connection file, else they land in the chapter's folder
+        sockets = os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], "k")
+        super().__init__(transport="ipc", ip=sockets, **kw)
 
 
 def why_run(chapter: Chapter, build: Build, key: dict[str, str]) -> str:
@@ -167,6 +170,7 @@ def _record(chapter: Chapter, build: Build, key: dict, seconds: float) -> None:
         "chapter": chapter.name,
         "seconds": round(seconds, 1),
         "commit": results.commit(),
+        "machine": machine(),
         "key": key,
         "outputs": [str(p.relative_to(build.home)) for p in outputs],
     }

@@ -287,3 +287,24 @@ def test_shares_of_fake_windows_are_fair():
     whole = maps.share_within(x, 2.0, 2.2)
     fakes = maps.fake_shares(x, 2.0, 2.2)
     assert fakes.mean() == pytest.approx(whole, rel=0.1)
+
+
+def test_neurobench_counts_what_we_count_where_definitions_meet(m):
+    """Effective_ACs: non-zero inputs times non-zero weights; ours adds zero weights."""
+    where = "neurobench.metrics.utils.layers.macs"
+    macs = pytest.importorskip(where, reason="pip install --no-deps neurobench")
+    torch = pytest.importorskip("torch")
+    ck, clips = random_network(), random_clips()
+    trace = sram.emulate(ck, clips).trace
+    hidden = trace.layers[0].S.transpose(1, 0, 2)  # (time, batch, neurons)
+    effective = dense = 0
+    for layer, spikes in zip(ck.layers, (clips.dense(np.arange(3)), hidden)):
+        linear = torch.nn.Linear(*reversed(layer.w.shape), bias=False)
+        linear.weight.data = torch.from_numpy(layer.w).float()
+        for x in torch.from_numpy(np.ascontiguousarray(spikes)).float():
+            effective += macs.single_layer_MACs(x, linear)[0]
+            dense += macs.single_layer_MACs(x, linear, total=True)[0]
+    rows = model.rows_of(m.ledger)
+    sops, zeros = (sum(r[k] for r in rows) for k in ("sops", "zero_sops"))
+    assert zeros > 0 and effective == sops - zeros
+    assert dense == len(clips) * STEPS * sum(w.w.size for w in ck.layers)

@@ -128,6 +128,26 @@ def test_the_anchor_turns_toggles_into_the_energy_of_an_addition():
     assert toggles.pj_per_toggle(2 * add8) == pytest.approx(2 * pj)
 
 
+def test_the_committed_sweep_holds_every_datapath_at_every_width():
+    found = toggles.read()
+    widths = {row.bits for row in found}
+    assert widths == {8, 10, 12, 14, 16}
+    kinds = {(row.name, row.neuron) for row in found}
+    assert kinds == {(name, whole) for name in NAMES for whole in (False, True)}
+    assert len(found) == len(kinds) * len(widths)
+    told = {(r["datapath"], r["scope"]): r for r in toggles.ratios(found)}
+    alone = told["v-LIF, 8-bit β", "decay alone"]
+    assert alone["low"] < 5.2 < alone["high"]
+    assert told["v-LIF, 16-bit β", "neuron"]["high"] < 5.2
+    assert told["shift-exponential", "neuron"]["high"] < 1
+
+
+def test_a_sweep_survives_its_file(tmp_path):
+    found = toggles.read()
+    toggles.write(found, tmp_path / "gates.csv")
+    assert toggles.read(tmp_path / "gates.csv") == found
+
+
 def tiny():
     cells = (("XOR", (2, 3), 5), ("AND", (2, 3), 6), ("NOT", (6,), 7))
     return gates.Netlist({"v": [2], "i": [3]}, {"fired": [5]}, cells)

@@ -1,7 +1,7 @@
 """Technology constants: value, spread, unit, node, supply, source, what was verified.
 
 Read from data/technology.csv; units are checked there and then, once, with pint.
-After that a constant is a float in one of our units: pJ, fF, mW, MHz, mm, pJ/mm or 1.
+After that a constant is a float in one of our units: pJ, fF, mW, MHz, mm, mm**2, pJ/mm or 1.
 """
 
 import csv
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from lindecay.energy import scaling
 from lindecay.settings import Fault, committed
 
-UNITS = ("pJ", "fF", "mW", "MHz", "mm", "pJ/mm", "dimensionless")
+UNITS = ("pJ", "fF", "mW", "MHz", "mm", "mm**2", "pJ/mm", "dimensionless")
 COUNTED = ("op", "SOP", "update")  # a unit may be per one of these
 Role = Literal["model", "anchor", "comparator"]
 

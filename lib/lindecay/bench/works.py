@@ -10,7 +10,7 @@ from torch import nn
 
 from lindecay import neurons as ours
 from lindecay.bench import peers, timing
-from lindecay.kernels import Events, pool, synapses
+from lindecay.kernels import Events, convolve, max_pool, pool, synapses
 
 LAM = 0.05
 MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
@@ -19,9 +19,12 @@ MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
 }
 
 
-def lif():
-    """Our neuron, whole sequences at once."""
-    return ours.LinearDecayLIF(LAM, whole_sequence=True, init_hidden=True)
+def lif(inplace=True):
+    """Our neuron, whole sequences at once; behind another layer it may use up its
+    input, as nn.ReLU(inplace=True) does."""
+    return ours.LinearDecayLIF(
+        LAM, whole_sequence=True, init_hidden=True, inplace=inplace
+    )
 
 
 class Neuron(nn.Module):
@@ -29,7 +32,7 @@ class Neuron(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.lif = lif()
+        self.lif = lif(inplace=False)
 
     def forward(self, current):
         ours.reset(self)
@@ -52,7 +55,7 @@ class Mlp(nn.Module):
 
 
 class Cnn(nn.Module):
-    """16c5-p2-32c3-p2-fc11: convolutions see all time steps as one batch."""
+    """16c5-p2-32c3-p2-fc11: events first, then all time steps as one batch."""
 
     def __init__(self):
         super().__init__()
@@ -64,14 +67,26 @@ class Cnn(nn.Module):
         self.fc = nn.Linear(32 * 36, 11, bias=False)
         self.lif1, self.lif2, self.lif3 = lif(), lif(), lif()
 
-    def forward(self, x):
+    def forward(self, events: Events):
         ours.reset(self)
-        steps, batch = x.shape[:2]
-        pool2 = nn.functional.max_pool2d
-        for conv, neuron in ((self.conv1, self.lif1), (self.conv2, self.lif2)):
-            current = pool2(conv(x.flatten(0, 1)), 2)
-            x = neuron(current.unflatten(0, (steps, batch)))
-        return self.lif3(self.fc(x.flatten(2)))
+        current = max_pool(convolve(events, self.conv1.weight, (2, 32, 32)))
+        time = (events.steps, events.batch)
+        spikes = self.lif1(current.unflatten(0, time))
+        current = max_pool(self.conv2(spikes.flatten(0, 1)))
+        spikes = self.lif2(current.unflatten(0, time))
+        return self.lif3(self.fc(spikes.flatten(2)))
+
+
+class Fresh(nn.Module):
+    """A new batch of events each step: what must be prepared for it is our time."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, e: Events):
+        parts = (e.indptr, e.channel, e.steps, e.batch, e.channels, e.time_first)
+        return self.net(Events(*parts))
 
 
 def neuron_alone(steps=100, batch=64, many=1024) -> timing.Work:
@@ -135,17 +150,8 @@ def mlp_step(name: str) -> timing.Work:
     if peers.here("spikingjelly"):
         made["spikingjelly"] = peers.jelly_mlp
 
-    class Fresh(nn.Module):  # a new batch has no transpose yet: its cost is ours
-        def __init__(self):
-            super().__init__()
-            self.net = Mlp(*sizes)
-
-        def forward(self, e):
-            parts = (e.indptr, e.channel, e.steps, e.batch, e.channels, e.time_first)
-            return self.net(Events(*parts))
-
     return timing.Work(
-        ours=peers.step_of(Fresh(), listed, labels),
+        ours=peers.step_of(Fresh(Mlp(*sizes)), listed, labels),
         peers={n: peers.step_of(m(*sizes), x, labels) for n, m in made.items()},
         sops=len(listed.channel) * hidden,
         extra={"shape": [steps, batch, *sizes], "density": listed.density},
@@ -158,7 +164,7 @@ def cnn_step(steps=20, batch=16, density=0.05) -> timing.Work:
     x = (torch.rand((steps, batch, 2, 32, 32), generator=random) < density).float()
     labels = torch.randint(11, (batch,), generator=random)
     return timing.Work(
-        ours=peers.step_of(Cnn(), x, labels),
+        ours=peers.step_of(Fresh(Cnn()), Events.of(x.flatten(2)), labels),
         peers={"snntorch": peers.step_of(peers.SnnCnn(), x, labels)},
         extra={"shape": [steps, batch, 2, 32, 32], "density": density},
     )

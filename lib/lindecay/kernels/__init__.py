@@ -7,7 +7,17 @@ same spikes. Source of the adjoint: book/02_neuron.md.
 """
 
 from lindecay.kernels.door import check_parameters, sequence, settle
+from lindecay.kernels.planes import convolve, max_pool
 from lindecay.kernels.rule import Rule
 from lindecay.kernels.sparse import Events, synapses
 
-__all__ = ["Events", "Rule", "check_parameters", "sequence", "settle", "synapses"]
+__all__ = [
+    "Events",
+    "Rule",
+    "check_parameters",
+    "convolve",
+    "max_pool",
+    "sequence",
+    "settle",
+    "synapses",
+]

@@ -16,6 +16,7 @@ from lindecay.energy import (
     model,
     network,
     ranges,
+    report,
 )
 from lindecay.energy import uncertainty as doubt
 from lindecay.events import Clips
@@ -308,3 +309,16 @@ def test_neurobench_counts_what_we_count_where_definitions_meet(m):
     sops, zeros = (sum(r[k] for r in rows) for k in ("sops", "zero_sops"))
     assert zeros > 0 and effective == sops - zeros
     assert dense == len(clips) * STEPS * sum(w.w.size for w in ck.layers)
+
+
+def test_a_report_says_what_was_swapped(m, monkeypatch):
+    monkeypatch.setattr(report, "frozen_clips", lambda profile: random_clips())
+    monkeypatch.setattr(report.network, "kept", lambda *given: m)
+    plain, dear = report.report(), report.report(swap="leakage_macro=0.28")
+    assert dear["set"] == {"leakage_macro": 0.28} and plain["set"] == {}
+    assert dear["designs"][0]["pJ/SOP"] > plain["designs"][0]["pJ/SOP"]
+    assert plain["source"] == "stand-in" and plain["clips"] == 3
+    with pytest.raises(Fault, match="no such constant"):
+        report.report(swap="moon=1")
+    with pytest.raises(Fault, match="not a swap"):
+        report.report(swap="leakage_macro:1")

@@ -1,7 +1,7 @@
 """Technology constants: value, spread, unit, node, supply, source, what was verified.
 
 Read from data/technology.csv; units are checked there and then, once, with pint.
-After that a constant is a float in one of our units: pJ, fF, mW, MHz, mm, mm**2, pJ/mm or 1.
+After that a constant is a float in one of `UNITS`.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Damages event files at random; each must give events within geometry or a Fault.
 
-    python tests/events_fuzz.py FORMAT COUNT SEED FOLDER
+    python tests/events_fuzz.py FOLDER SEED FORMAT=COUNT …
 
 Prints one JSON object: how many cases gave events or a fault, and every case that
 crashed, hung or escaped with another error. Cases run in forked children with a
@@ -131,5 +131,8 @@ def _chunk(kind, start, stop, seed, target, told) -> int:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    kind, count, seed, folder = sys.argv[1:]
-    print(json.dumps(run(kind, int(count), int(seed), Path(folder))))
+    folder, seed, *plan = sys.argv[1:]
+    told = {}
+    for kind, count in (part.split("=") for part in plan):
+        told[kind] = run(kind, int(count), int(seed), Path(folder))
+    print(json.dumps(told))

@@ -80,8 +80,8 @@ def _told(console: Console | None):
 
 
 def _sweep(home: Path) -> None:
-    """Remove what a killed run left (only ours carry this name)."""
-    for left in home.glob(".part-*"):
+    """Remove what a killed run left (only ours carry these names)."""
+    for left in [*home.glob(".part-*"), *home.glob(f".{RECORD}.*.part")]:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 

@@ -6,7 +6,15 @@ import re
 import numpy as np
 import pytest
 
-from lindecay.energy import baselines, calibrate, constants, events, memory, scaling
+from lindecay.energy import (
+    baselines,
+    calibrate,
+    constants,
+    events,
+    memory,
+    scaling,
+    sources,
+)
 from lindecay.energy.model import COUNTED_AT, NEEDED, Shape, bill, swept
 from lindecay.settings import Fault, committed
 
@@ -259,3 +267,17 @@ def test_prices_are_positive_and_name_fields_of_the_ledger(v):
     derived = {"row_activations", "half_selected", "leaking_cycles"}
     for field, price in events.prices(v, 256, 256).values():
         assert price > 0 and field in {*NEEDED, *derived, "tree_ops"}
+
+
+def test_the_table_of_sources_names_every_constant_of_the_model(table):
+    rows = {row["constant"]: row for row in sources.table(table)}
+    assert set(rows) == {k for k, c in table.items() if c.role == "model"}
+    assert rows["wordline_column"]["unit"] == "fJ"
+    assert float(rows["wordline_column"]["at 65 nm, 1.0 V"]) == pytest.approx(0.593)
+    assert rows["control_cycle"]["source"] == "no source: a swept range"
+    assert "Agrawal" in rows["clock_mhz"]["source"]
+
+
+def test_an_unknown_source_is_refused():
+    with pytest.raises(Fault, match="references.bib"):
+        sources.cite("nobody1999")

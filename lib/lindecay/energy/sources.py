@@ -54,14 +54,16 @@ def table(constants: dict[str, Constant], role: str = "model") -> list[dict]:
     for key, one in constants.items():
         if one.role != role:
             continue
-        value, low, high = one.headline()
+        unit = one.unit_of_ours.replace("dimensionless", "1")
+        small = unit == "pJ" and one.headline()[0] < 0.1
+        value, low, high = (x * (1e3 if small else 1) for x in one.headline())
         at = f"{one.node_nm} nm" + (f", {one.vdd_V:g} V" if one.vdd_V else "")
         rows.append(
             {
                 "constant": key,
                 "at 65 nm, 1.0 V": f"{value:.3g}",
                 "spread": f"{low:.3g} – {high:.3g}",
-                "unit": one.unit_of_ours.replace("dimensionless", "1"),
+                "unit": "fJ" if small else unit,
                 "from": at,
                 "kind": one.kind,
                 "source": cite(one.source),

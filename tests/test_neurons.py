@@ -70,10 +70,17 @@ def test_equals_leaky_with_immediate_reset_while_it_never_stays_above_threshold(
     strict=True, reason="snnTorch 1.0.0 holds back while V stays above θ"
 )
 def test_leaky_fires_again_while_it_stays_above_threshold():
-    """One kick of 3.5 with no leak must fire three times; snnTorch fires once."""
+    """One kick of 3.5 with no leak must fire three times; snnTorch stops at two."""
     x = torch.tensor([3.5, 0.0, 0.0, 0.0]).reshape(4, 1, 1)
     spk, _ = run(snn.Leaky(1.0, reset_delay=False), x)
     assert spk.flatten().tolist() == [1, 1, 1, 0]
+
+
+def test_what_leaky_does_instead():
+    x = torch.tensor([3.5, 0.0, 0.0, 0.0]).reshape(4, 1, 1)
+    spk, mem = run(snn.Leaky(1.0, reset_delay=False), x)
+    assert spk.flatten().tolist() == [1, 1, 0, 0]
+    assert mem.flatten().tolist() == [2.5, 1.5, 1.5, 1.5]  # above θ, silent for ever
 
 
 def test_ours_fires_again_while_it_stays_above_threshold():

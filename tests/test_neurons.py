@@ -276,3 +276,49 @@ def test_cuda_gives_the_same_spikes():
     layer = LinearDecayLIF(0.05, whole_sequence=True)
     want = layer(current())[0]
     assert torch.equal(layer.cuda()(current().cuda())[0].cpu(), want)
+
+
+def chain(**law):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 4, bias=False), LinearDecayLIF(**law))
+
+
+@pytest.mark.parametrize(
+    "law, words",
+    [
+        (dict(lam=0.1, reset_mechanism="zero"), "cannot express this leak"),
+        (dict(law="exponential", beta=0.9), "cannot express this reset"),
+        (dict(law="none", reset_mechanism="zero", reset_delay=True), "this reset"),
+    ],
+)
+def test_nir_export_says_what_it_cannot_express(law, words):
+    pytest.importorskip("nir", reason="the optional package nir is not installed")
+    with pytest.raises(Fault, match=words):
+        neurons.to_nir(chain(**law))
+
+
+@pytest.mark.parametrize("law", (dict(law="exponential", beta=0.9), dict(law="none")))
+def test_nir_export_keeps_every_spike(law):
+    """Euler steps of the exported equations, in numpy, give the layer's spikes."""
+    pytest.importorskip("nir", reason="the optional package nir is not installed")
+    net = chain(**law, reset_mechanism="zero", whole_sequence=True)
+    x = current() * 2
+    want = net(x)[0].detach()
+    w, node = [n for n in neurons.to_nir(net).nodes.values() if hasattr(n, "weight")
+               or hasattr(n, "r")]  # fmt: skip
+    v = torch.zeros(3, 4)
+    for now, spikes in zip(x, want):
+        drive = torch.tensor(node.r) * (now @ torch.tensor(w.weight).T)
+        if hasattr(node, "tau"):
+            v = v + 1e-4 / torch.tensor(node.tau) * (drive - v)
+        else:
+            v = v + drive
+        fired = v > torch.tensor(node.v_threshold)
+        assert torch.equal(fired.float(), spikes)
+        v = torch.where(fired, 0.0, v)
+
+
+def test_nir_export_needs_its_package(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "nir", None)
+    with pytest.raises(Fault, match="pip install nir"):
+        neurons.to_nir(chain(lam=0.1))

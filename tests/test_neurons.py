@@ -292,7 +292,6 @@ def chain(**law):
     ],
 )
 def test_nir_export_says_what_it_cannot_express(law, words):
-    pytest.importorskip("nir", reason="the optional package nir is not installed")
     with pytest.raises(Fault, match=words):
         neurons.to_nir(chain(**law))
 
@@ -321,4 +320,4 @@ def test_nir_export_keeps_every_spike(law):
 def test_nir_export_needs_its_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "nir", None)
     with pytest.raises(Fault, match="pip install nir"):
-        neurons.to_nir(chain(lam=0.1))
+        neurons.to_nir(chain(law="none", reset_mechanism="zero"))

@@ -1,5 +1,6 @@
 """Interleaved rounds, medians, peak memory: how everything here is measured."""
 
+import ctypes
 import gc
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+
+from lindecay.kernels import pool
+from lindecay.settings import Fault
 
 ROUNDS = 9  # at least 7
 
@@ -54,7 +58,7 @@ def interleave(candidates: dict[str, Callable], rounds: int = ROUNDS, warm: int 
 
 
 def measure(work: Work, rounds: int = ROUNDS) -> dict:
-    """The row of one work, as `lindecay bench --json` prints it."""
+    """The row of one work, as `lindecay bench --json` prints it (without memory)."""
     candidates = {"ours": work.ours, **work.peers}
     if work.floor:
         candidates["floor"] = work.floor
@@ -90,6 +94,11 @@ def resident_mb(key: str = "VmRSS") -> float:
 
 def peak(run: Callable) -> float:
     """Peak memory in MB that one call adds, in a process that has warmed up."""
+    gc.collect()
+    pool.clear()  # nobody starts with memory that is still mapped
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
     before = resident_mb()
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the high-water mark starts again from here
@@ -97,8 +106,26 @@ def peak(run: Callable) -> float:
     return max(0.0, resident_mb("VmHWM") - before)
 
 
-def peak_elsewhere(work: str, who: str) -> float:
-    """`peak` in a fresh process, so that nobody inherits another's memory."""
-    ask = [sys.executable, "-m", "lindecay.bench", "--peak", work, who]
-    done = subprocess.run(ask, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+def peak_elsewhere(work: str, who: str, runs: int = 3) -> float:
+    """Median of `peak` in fresh processes: nobody inherits another's memory."""
+    ask = [sys.executable, "-W", "ignore", "-m", "lindecay.bench", work, who]
+    found = []
+    for _ in range(runs):
+        done = subprocess.run(ask, capture_output=True, text=True)
+        if done.returncode:
+            raise Fault(
+                "a memory run failed", found=done.stderr.strip()[-200:], where=who
+            )
+        found.append(float(done.stdout.split()[-1]))
+    return float(np.median(found))
+
+
+def memory(name: str, work: Work, runs: int = 3) -> dict:
+    """Peak memory beyond the input in MB: ours, the peers', and the ratio."""
+    ours = peak_elsewhere(name, "ours", runs)
+    theirs = {who: peak_elsewhere(name, who, runs) for who in work.peers}
+    return {
+        "peak_mb": ours,
+        "peers_peak_mb": theirs,
+        "peak_ratio": {who: ours / mb for who, mb in theirs.items()},
+    }

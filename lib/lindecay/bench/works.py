@@ -4,6 +4,7 @@ Inputs are synthetic (Bernoulli events at the recordings' densities), made befor
 clock starts: dense tensors for the peers, event lists for us.
 """
 
+import numpy as np
 import torch
 from numba import njit
 from torch import nn
@@ -19,20 +20,19 @@ MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
 }
 
 
-def lif(inplace=True):
+def lif(inplace=True, recompute=False):
     """Our neuron, whole sequences at once; behind another layer it may use up its
     input, as nn.ReLU(inplace=True) does."""
-    return ours.LinearDecayLIF(
-        LAM, whole_sequence=True, init_hidden=True, inplace=inplace
-    )
+    memory = {"inplace": inplace, "recompute": recompute}
+    return ours.LinearDecayLIF(LAM, whole_sequence=True, init_hidden=True, **memory)
 
 
 class Neuron(nn.Module):
     """Neurons alone, at rest before every sequence."""
 
-    def __init__(self):
+    def __init__(self, recompute=False):
         super().__init__()
-        self.lif = lif(inplace=False)
+        self.lif = lif(inplace=False, recompute=recompute)
 
     def forward(self, current):
         ours.reset(self)
@@ -89,8 +89,12 @@ class Fresh(nn.Module):
         return self.net(Events(*parts))
 
 
-def neuron_alone(steps=100, batch=64, many=1024) -> timing.Work:
-    """Neurons alone, forward and backward, [time, batch, neurons]."""
+def neuron_alone(steps=100, batch=64, many=1024, counts=False) -> timing.Work:
+    """Neurons alone, forward and backward, [time, batch, neurons].
+
+    counts: the loss sees spike counts only, so that nobody has to hold a gradient for
+    every step; used for memory.
+    """
     random = torch.Generator().manual_seed(0)
     shape = (steps, batch, many)
     current, gradient = (pool.empty(shape, torch.float32) for _ in range(2))
@@ -101,9 +105,15 @@ def neuron_alone(steps=100, batch=64, many=1024) -> timing.Work:
         made["spikingjelly"] = lambda: peers.Jelly(peers.jelly_neuron())
     if peers.here("norse"):
         made["norse"] = peers.NorseNeuron
+
+    def side(net):
+        if counts:
+            return peers.count_pass_of(net, current)
+        return peers.pass_of(net, current, gradient)
+
     return timing.Work(
-        ours=peers.pass_of(Neuron(), current, gradient),
-        peers={n: peers.pass_of(m(), current, gradient) for n, m in made.items()},
+        ours=side(Neuron(recompute=counts)),
+        peers={n: side(m()) for n, m in made.items()},
         floor=floor_of(current.detach(), gradient),
         extra={"shape": list(shape)},
     )
@@ -176,11 +186,33 @@ WORKS = {
     "shd_step": lambda: mlp_step("shd_step"),
     "cnn_step": cnn_step,
 }
+MEMORY = {  # name: (a small problem to warm up on, the real one)
+    "neuron_alone": (
+        lambda: neuron_alone(10, 4, 16, counts=True),
+        lambda: neuron_alone(counts=True),
+    ),
+    "long": (
+        lambda: neuron_alone(10, 4, 16, counts=True),
+        lambda: neuron_alone(10_000, 8, 64, counts=True),
+    ),
+}
+LENGTHS = (1_000, 2_000, 5_000, 10_000)
+
+
+def length(rounds: int = 5) -> dict:
+    """Time per step of sequences of up to 10,000: linear if it stays the same."""
+    runs = {t: neuron_alone(t, 8, 64).ours for t in LENGTHS}
+    with timing.one_thread():
+        times = timing.interleave(runs, rounds)
+    per_step = {str(t): 1e3 * float(np.median(w)) / t for t, (w, _) in times.items()}
+    return {"microseconds_per_step": per_step}
 
 
 def neurons(rounds: int = timing.ROUNDS) -> dict:
     """`lindecay bench neurons`."""
-    return {"neuron_alone": timing.measure(neuron_alone(), rounds)}
+    work = neuron_alone()
+    row = timing.measure(work, rounds) | timing.memory("neuron_alone", work)
+    return {"neuron_alone": row | {"length": length()}}
 
 
 def networks(rounds: int = timing.ROUNDS) -> dict:

@@ -21,6 +21,9 @@ def to_nir(net: nn.Sequential):
     Raises Fault for what NIR has no node for: a linear leak, reset by subtraction or
     none, a reset one step late, a clamp. Needs the extra package `nir`.
     """
+    for place, layer in net.named_children():
+        if isinstance(layer, LinearDecayLIF):
+            _expressible(layer, place)
     nir = _nir()
     nodes, width = [], None
     for place, layer in net.named_children():
@@ -28,7 +31,7 @@ def to_nir(net: nn.Sequential):
             width = layer.out_features
             nodes.append(_synapses(nir, layer))
         elif isinstance(layer, LinearDecayLIF):
-            nodes.append(_neuron(nir, layer, width, place))
+            nodes.append(_neuron(nir, layer, width))
         else:
             raise Fault(
                 "no NIR node is known for this layer",
@@ -56,9 +59,7 @@ def _synapses(nir, layer):
     return nir.Affine(weight=weight, bias=layer.bias.detach().numpy())
 
 
-def _neuron(nir, layer, width, place):
-    _expressible(layer, place)
-
+def _neuron(nir, layer, width):
     def spread(x):
         return np.broadcast_to(x.detach().numpy(), (width,)).copy()
 

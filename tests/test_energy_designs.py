@@ -26,14 +26,14 @@ from lindecay.settings import Fault, root
 SIZES, STEPS, B = (300, 40, 10), 6, 9
 
 
-def random_network(seed=0, law="shrink"):
+def random_network(seed=0, law="shrink", bits=B):
     random = np.random.default_rng(seed)
     layers = []
     for i, (n, m) in enumerate(zip(SIZES, SIZES[1:])):
         w = random.integers(-4, 4, (m, n)).astype(np.int8)
         one = Layer(f"fc{i + 1}", w, np.int32(40), np.int32(3), bits=3)
         layers.append(one)
-    meta = {"B": B, "f": 1, "law": law, "reset": "subtract", "T": STEPS}
+    meta = {"B": bits, "f": 1, "law": law, "reset": "subtract", "T": STEPS}
     return Checkpoint(meta | {"readout": "count"}, tuple(layers))
 
 

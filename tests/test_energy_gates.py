@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from lindecay.energy import constants, gates, network, toggles
+from lindecay.energy import baselines, constants, gates, network, toggles
 from lindecay.settings import Fault
 from test_energy_designs import random_clips, random_network
 
@@ -87,7 +87,7 @@ def test_neuron_netlists_equal_arithmetic(path):
 @pytest.mark.parametrize("name", ["LD-LIF, shrink", "v-LIF, 8-bit β", "LD-LIF, drift"])
 def test_neuron_netlists_equal_the_integer_network(name):
     path = gates.decay(name)
-    ck = network.under(random_network(), toggles.LAW[path.module])
+    ck = network.under(random_network(bits=B), toggles.LAW[path.module])
     told = toggles.streams(ck, random_clips())
     told["beta"] = np.full(len(told["v"]), toggles.beta_for(path))
     whole = path.whole()
@@ -110,7 +110,7 @@ def test_glitches_only_add():
 
 @yosys
 def test_a_product_switches_more_than_a_subtraction_and_a_shift_less():
-    rows = toggles.rows(random_network(), random_clips(), bits=(9,), A=12)
+    rows = toggles.rows(random_network(bits=B), random_clips(), bits=(B,))
     told = {(r["datapath"], r["scope"]): r["ratio"] for r in toggles.ratios(rows)}
     assert told["v-LIF, 8-bit β", "decay alone"] > 2
     assert (
@@ -120,12 +120,14 @@ def test_a_product_switches_more_than_a_subtraction_and_a_shift_less():
     assert told["LD-LIF, shrink", "neuron"] == 1
 
 
-@yosys
-def test_the_anchor_turns_toggles_into_the_energy_of_an_addition():
-    add8 = constants.values(constants.load())["add8"]
-    pj = toggles.pj_per_toggle(add8)
-    assert 1e-3 * 0.3 < pj < 1e-3 * 5  # a gate at 65 nm: about a femtojoule
-    assert toggles.pj_per_toggle(2 * add8) == pytest.approx(2 * pj)
+def test_gates_and_constants_agree_on_a_product():
+    found, v = toggles.read(), constants.values(constants.load())
+    at = {(r.name, r.neuron): r for r in found if r.bits == 10}
+    calm, wild = toggles.pj(found, at["v-LIF, 8-bit β", False], v["add8"])
+    table = baselines.decay_pj(v, "v-LIF, 8-bit β", 10)
+    assert calm < 1.5 * table and wild > 0.67 * table
+    add = toggles.pj(found, at["addition", False], v["add8"])
+    assert add == pytest.approx((v["add8"] * 1.25,) * 2)
 
 
 def test_the_committed_sweep_holds_every_datapath_at_every_width():
@@ -133,7 +135,8 @@ def test_the_committed_sweep_holds_every_datapath_at_every_width():
     widths = {row.bits for row in found}
     assert widths == {8, 10, 12, 14, 16}
     kinds = {(row.name, row.neuron) for row in found}
-    assert kinds == {(name, whole) for name in NAMES for whole in (False, True)}
+    every = {(name, whole) for name in NAMES for whole in (False, True)}
+    assert kinds == every | {("addition", False)}
     assert len(found) == len(kinds) * len(widths)
     told = {(r["datapath"], r["scope"]): r for r in toggles.ratios(found)}
     alone = told["v-LIF, 8-bit β", "decay alone"]

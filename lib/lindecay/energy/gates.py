@@ -187,25 +187,34 @@ def yosys(script: str, folder: Path) -> None:
         raise Fault("Yosys failed", found=said[-1])
 
 
-RECIPE = (
-    "read_verilog neuron.v top.v; synth -flatten -top top; "
-    "abc -g AND,NAND,OR,NOR,XOR,XNOR,MUX; opt_clean -purge; "
-    "write_json top.json; write_verilog -noattr net.v"
+SYNTH = (
+    "synth -flatten -top top; abc -g AND,NAND,OR,NOR,XOR,XNOR,MUX; opt_clean -purge; "
 )
 
 
-def synthesised(path: Datapath, B: int, A: int) -> Path:
-    """Folder of the store with top.json and net.v of a datapath."""
-    params = {
-        "top": top(path, B, A),
-        "source": SOURCE.read_text(),
-        "recipe": RECIPE,
-    }
+def slug(path: Datapath) -> str:
+    """A file name for a datapath."""
+    more = "-".join(f"{k}{x}" for k, x in path.parameters)
+    return "-".join(filter(None, (path.module, more, "neuron" * path.neuron))).lower()
+
+
+def synthesised(B: int, A: int) -> Path:
+    """Folder of the store with NAME.json of every datapath at these widths.
+
+    All in one run of Yosys: starting it takes longer than most of its work.
+    """
+    paths = [*DECAYS, *(path.whole() for path in DECAYS), ADDER]
+    tops = {slug(path): top(path, B, A) for path in paths}
+    params = {"tops": tops, "source": SOURCE.read_text(), "recipe": SYNTH}
 
     def build(folder: Path) -> None:
         shutil.copy(SOURCE, folder / "neuron.v")
-        (folder / "top.v").write_text(params["top"])
-        yosys(RECIPE, folder)
+        script = "read_verilog neuron.v; design -save ours; "
+        for name, text in tops.items():
+            (folder / f"{name}.v").write_text(text)
+            script += f"design -load ours; read_verilog {name}.v; {SYNTH}"
+            script += f"write_json {name}.json; "
+        yosys(script, folder)
 
     return store.memo("gates", params, (), build)
 
@@ -213,8 +222,8 @@ def synthesised(path: Datapath, B: int, A: int) -> Path:
 @cache
 def netlist(path: Datapath, B: int, A: int | None = None) -> Netlist:
     """The netlist of a datapath at B membrane bits and A bits of input."""
-    folder = synthesised(path, B, A or B + 3)
-    return Netlist.from_json((folder / "top.json").read_text())
+    folder = synthesised(B, A or B + 3)
+    return Netlist.from_json((folder / f"{slug(path)}.json").read_text())
 
 
 def planes(values: np.ndarray, bits: int) -> list[np.ndarray]:

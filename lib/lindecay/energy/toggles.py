@@ -107,6 +107,7 @@ def rows(ck: Checkpoint, clips: Clips, bits=(10,), A: int = 13) -> list[Row]:
             told = at_width(seen[LAW[path.module]], ck.B, width)
             wide = A + width - ck.B
             out += [run(p, told, width, wide) for p in (path, path.whole())]
+        out.append(run(gates.ADDER, noise(width), width, wide))
     return out
 
 
@@ -118,6 +119,8 @@ def ratios(found: list[Row], over: str = OURS) -> list[dict]:
     ours = {(r.neuron, r.bits): r for r in found if r.name == over}
     table: dict[tuple, list[tuple[float, float]]] = {}
     for r in found:
+        if r.name == gates.ADDER.name:
+            continue
         own = ours[r.neuron, r.bits]
         pair = (r.toggles / own.toggles, r.glitchy / own.glitchy)
         table.setdefault((r.name, r.neuron), []).append(pair)
@@ -131,13 +134,21 @@ def ratios(found: list[Row], over: str = OURS) -> list[dict]:
     return out
 
 
-def pj_per_toggle(add8_pj: float, n: int = 20_000, seed: int = 0) -> float:
-    """Picojoules of a weighted toggle: 8-bit additions of random numbers cost add8."""
-    random = np.random.default_rng(seed)
-    told = {k: random.integers(-128, 128, n) for k in ("v", "i")}
-    net = gates.netlist(gates.ADDER, 8, 8)
-    _, moved = gates.simulate(net, told)
-    return add8_pj / gates.energy(net, moved, n)
+def noise(B: int, n: int = 20_000, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random numbers for the adder that turns toggles into joules."""
+    random, half = np.random.default_rng(seed), 1 << (B - 1)
+    return {k: random.integers(-half, half, n) for k in ("v", "i")}
+
+
+def pj(found: list[Row], row: Row, add8_pj: float) -> tuple[float, float]:
+    """Picojoules of a datapath, without and with delays.
+
+    The anchor is the adder of the same width: B additions of a bit cost add8 B / 8,
+    glitches included, so each way of counting is measured by its own adder.
+    """
+    (add,) = (r for r in found if r.name == gates.ADDER.name and r.bits == row.bits)
+    cost = add8_pj * row.bits / 8
+    return cost * row.toggles / add.toggles, cost * row.glitchy / add.glitchy
 
 
 def write(found: Iterable[Row], path: Path) -> None:

@@ -54,22 +54,31 @@ class Cycle:
         """Whether the adder works (and the carry latch moves)."""
         return bool(self.carry)
 
-    def line(self) -> str:
-        """The cycle in the words of the listing."""
-        y = {"lam": f"lam[{self.bit}]", "theta": f"theta[{self.bit}]"}.get(
-            self.y, self.y
-        )
+    def parts(self) -> tuple[str, str, str, str, str]:
+        """Bitline A, bitline B, addition, write, latches: each as text."""
+        y = f"{self.y}[{self.bit}]" if self.y in ("lam", "theta") else self.y
         y = f"~{y}" if self.invert == "~" else y + self.invert
         add = f"{self.x} + {y} + {self.carry}" if self.adds else ""
-        write = ""
-        if self.w:
-            write = f"{rows_text(self.w)} <- {self.value}" + (
-                " if G" if self.masked else ""
-            )
+        write = f"{rows_text(self.w)} <- {self.value}" if self.w else ""
+        write += " if G" if self.w and self.masked else ""
         latch = [f"{n}<-{s}" for n, s in (("T", self.T), ("G", self.G)) if s != "hold"]
         latch += ["bus<-A"] if self.emit else []
-        told = (rows_text(self.a), rows_text(self.b), add, write, " ".join(latch))
-        return "{:<5} {:<5} {:<20} {:<16} {}".format(*told).rstrip()
+        return rows_text(self.a), rows_text(self.b), add, write, " ".join(latch)
+
+    def line(self) -> str:
+        """The cycle in the words of the listing."""
+        return "{:<5} {:<5} {:<20} {:<16} {}".format(*self.parts()).rstrip()
+
+    def words(self) -> str:
+        """The cycle as a sentence.
+
+        >>> Cycle(a=(("V", 0),), y="T", carry="C", w=(("V", 0),)).words()
+        'read V0; add A + T + C; V0 <- sum'
+        """
+        a, b, add, write, latch = self.parts()
+        read = " and ".join(row for row in (a, b) if row != "-")
+        told = (f"read {read}" if read else "", f"add {add}" if add else "")
+        return "; ".join(text for text in (*told, write, latch) if text)
 
 
 def rows_text(rows: tuple[Row, ...]) -> str:

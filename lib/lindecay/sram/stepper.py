@@ -59,7 +59,7 @@ def record(array: Array, programs: list[Program], spaces: dict[str, int]) -> dic
                     "p": program.name,
                     "i": i,
                     "n": len(program),
-                    "say": " ".join(cycle.line().split()),
+                    "say": cycle.words(),
                     "read": [where[r] for r in cycle.a + cycle.b],
                     "write": [where[r] for r in cycle.w],
                     "cells": cells,

@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from lindecay.kernels import pool
+from lindecay.kernels.vector import WIDTH, add_rows_of
 from lindecay.settings import Fault
 
-TILE = 64  # neurons; tile x channels x 4 B should fit the L2 cache
+TILE = WIDTH  # neurons; tile x channels x 4 B should fit the L2 cache
 CROSSOVER = 0.15  # density above which dense GEMM was faster (bench neurons measures)
 
 
@@ -172,24 +173,6 @@ def pack(w, tile):
 
 
 @njit(cache=True, error_model="numpy")
-def add_up(total, table, index, first, last):
-    """total = Σ table[index[e]] for e in [first, last), four rows at a time."""
-    total[:] = 0
-    e, width = first, total.size
-    while e + 4 <= last:
-        a, b = table[np.uint32(index[e])], table[np.uint32(index[e + 1])]
-        c, d = table[np.uint32(index[e + 2])], table[np.uint32(index[e + 3])]
-        for j in range(width):
-            total[j] += (a[j] + b[j]) + (c[j] + d[j])
-        e += 4
-    while e < last:
-        a = table[np.uint32(index[e])]
-        for j in range(width):
-            total[j] += a[j]
-        e += 1
-
-
-@njit(cache=True, error_model="numpy")
 def add_rows(indptr, channel, packed, out, place):
     """out[place[r]] = Σ of the weight rows of the events of row r."""
     tiles, _, width = packed.shape
@@ -197,7 +180,7 @@ def add_rows(indptr, channel, packed, out, place):
     for k in range(tiles):
         used = min(width, out.shape[1] - k * width)
         for r in range(indptr.size - 1):
-            add_up(total, packed[k], channel, indptr[r], indptr[r + 1])
+            add_rows_of(packed[k], channel, indptr[r], indptr[r + 1], total)
             row = out[place[r], k * width : k * width + used]
             for j in range(used):
                 row[j] = total[j]
@@ -218,7 +201,7 @@ def add_transposed(start, rows, g, grad, width):
         for c0 in range(0, start.size - 1, 16):
             n = min(16, start.size - 1 - c0)
             for i in range(n):
-                add_up(block[i], part, rows, start[c0 + i], start[c0 + i + 1])
+                add_rows_of(part, rows, start[c0 + i], start[c0 + i + 1], block[i])
             for j in range(used):
                 line = grad[k * width + j, c0 : c0 + n]
                 for i in range(n):

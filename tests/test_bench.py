@@ -1,0 +1,107 @@
+"""The bench: what it times computes the same, and its report has its shape."""
+
+import json
+
+import pytest
+import torch
+
+from lindecay import bench
+from lindecay.bench import peers, timing, works
+from lindecay.kernels import Events
+from lindecay.neurons import LinearDecayLIF
+from lindecay.settings import Fault
+
+KEYS = {
+    "ours_ms", "peers_ms", "ratio", "cpu_ratio", "gsops", "limit_fraction", "peak_mb",
+    "threads", "rounds",
+}  # fmt: skip
+
+
+def test_a_row_has_every_key_and_is_json():
+    work = works.neuron_alone(5, 2, 8)
+    row = timing.measure(work, rounds=2)
+    assert set(row) >= KEYS and row["threads"] == 1 and "snntorch" in row["ratio"]
+    ratio = row["peers_ms"]["snntorch"] / row["ours_ms"]
+    assert row["ratio"]["snntorch"] == pytest.approx(ratio)
+    json.dumps(row)
+
+
+def test_every_work_has_a_door():
+    assert {"neuron_alone", "nmnist_step", "shd_step", "cnn_step"} <= set(bench.WORKS)
+
+
+def test_rounds_are_interleaved_and_threads_restored():
+    calls, before = [], torch.get_num_threads()
+    with timing.one_thread():
+        timing.interleave({n: lambda n=n: calls.append(n) for n in "ab"}, 3, warm=1)
+        assert torch.get_num_threads() == 1
+    assert "".join(calls) == "ab" + "ab" * 3 and torch.get_num_threads() == before
+
+
+def as_snntorch(net):
+    """Make our network compute what snnTorch's does: exponential, one step late."""
+    for name, child in net.named_children():
+        if isinstance(child, LinearDecayLIF):
+            same = LinearDecayLIF(
+                law="exponential", beta=peers.BETA, reset_delay=True,
+                whole_sequence=True, init_hidden=True, inplace=True,
+            )  # fmt: skip
+            setattr(net, name, same)
+    return net
+
+
+def losses(ours, theirs, events, x, labels, copies):
+    """Training losses of both sides from the same weights."""
+    with torch.no_grad():
+        for a, b in copies:
+            b.mul_(4)  # loud enough that every layer fires
+            a.copy_(b)
+    runs = peers.step_of(ours, events, labels), peers.step_of(theirs, x, labels)
+    return [[run().item() for _ in range(4)] for run in runs]
+
+
+def test_both_sides_of_the_mlp_train_alike():
+    """Same law, same start: the losses of four steps agree."""
+    torch.manual_seed(0)
+    x = (torch.rand(12, 6, 50) < 0.2).float()
+    ours, theirs = as_snntorch(works.Mlp(50, 30, 4)), peers.SnnMlp(50, 30, 4)
+    copies = (
+        (ours.first.weight, theirs.fc1.weight),
+        (ours.second.weight, theirs.fc2.weight),
+    )
+    labels = torch.randint(4, (6,))
+    got, want = losses(ours, theirs, Events.of(x), x, labels, copies)
+    assert got == pytest.approx(want, rel=1e-4) and want[-1] != want[0]
+
+
+def test_both_sides_of_the_cnn_train_alike():
+    torch.manual_seed(0)
+    x = (torch.rand(6, 3, 2, 32, 32) < 0.2).float()
+    ours, theirs = as_snntorch(works.Cnn()), peers.SnnCnn()
+    copies = [
+        (ours.conv1.weight, theirs.conv1.weight),
+        (ours.conv2.weight, theirs.conv2.weight),
+        (ours.fc.weight, theirs.fc.weight),
+    ]
+    labels = torch.randint(11, (3,))
+    listed = Events.of(x.flatten(2))
+    got, want = losses(ours, theirs, listed, x, labels, copies)
+    assert got == pytest.approx(want, rel=1e-3) and want[-1] != want[0]
+
+
+def test_memory_of_a_fresh_process_is_a_number(monkeypatch):
+    done = timing.subprocess.CompletedProcess([], 0, "12.5\n", "")
+    monkeypatch.setattr(timing.subprocess, "run", lambda *a, **k: done)
+    assert timing.memory("neuron_alone", works.neuron_alone(2, 1, 4))["peak_mb"] == 12.5
+    failed = timing.subprocess.CompletedProcess([], 1, "", "no such work")
+    monkeypatch.setattr(timing.subprocess, "run", lambda *a, **k: failed)
+    with pytest.raises(Fault, match="no such work"):
+        timing.peak_elsewhere("neuron_alone", "ours")
+
+
+def test_long_sequences_cost_what_their_length_says():
+    """Ten times the steps, at most twenty times the time: nothing is quadratic."""
+    runs = {t: works.neuron_alone(t, 4, 64).ours for t in (500, 5000)}
+    times = timing.interleave(runs, rounds=5)
+    short, long = (wall.min() for wall, _ in times.values())
+    assert long < 20 * short + 5

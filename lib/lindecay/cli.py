@@ -236,11 +236,17 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Time and memory beside peers. Example: lindecay bench neurons --json"""
-    from lindecay import bench as room
+    from lindecay import bench as rooms
+    from lindecay import events, sram
 
-    there = [n for n in ("neurons", "networks", "array", "data") if hasattr(room, n)]
-    _known(what, there, "no such benchmark")
-    found = getattr(room, what)()
+    works = {
+        "neurons": rooms.neurons,
+        "networks": rooms.networks,
+        "array": sram.bench,
+        "data": events.bench,
+    }
+    _known(what, list(works), "no such benchmark")
+    found = works[what]()
     say(found) if as_json else _columns(
         [{"work": name, **work} for name, work in found.items()]
     )

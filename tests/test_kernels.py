@@ -341,7 +341,7 @@ def test_gathering_equals_multiplying(steps, batch, channels, out, density, seed
     clips = Events.of(x.transpose(0, 1).contiguous())  # clip by clip, as Clips are
     by_clip = Events(clips.indptr, clips.channel, steps, batch, channels)
     for events in (Events.of(x), by_clip):
-        current = synapses(events, weight, crossover=1.0)
+        current = synapses(events, weight, crossover=2.0)
         assert torch.equal(current, torch.nn.functional.linear(x, weight))
         assert torch.equal(torch.autograd.grad(current, weight, g)[0], want)
         assert torch.equal(events.dense(), x)

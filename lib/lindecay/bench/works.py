@@ -4,6 +4,8 @@ Inputs are synthetic (Bernoulli events at the recordings' densities), made befor
 clock starts: dense tensors for the peers, event lists for us.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numba import njit
@@ -85,8 +87,7 @@ class Fresh(nn.Module):
         self.net = net
 
     def forward(self, e: Events):
-        parts = (e.indptr, e.channel, e.steps, e.batch, e.channels, e.time_first)
-        return self.net(Events(*parts))
+        return self.net(replace(e))
 
 
 def neuron_alone(steps=100, batch=64, many=1024, counts=False) -> timing.Work:
@@ -196,6 +197,7 @@ MEMORY = {  # name: (a small problem to warm up on, the real one)
         lambda: neuron_alone(10_000, 8, 64, counts=True),
     ),
 }
+DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 LENGTHS = (1_000, 2_000, 5_000, 10_000)
 
 
@@ -208,6 +210,27 @@ def length(rounds: int = 5) -> dict:
     return {"microseconds_per_step": per_step}
 
 
+def crossover(inputs=2312, hidden=512, rounds: int = 5) -> dict:
+    """CPU time of gathering over dense multiplication, forward and backward, by
+    density: gathering wins below the density where this passes 1."""
+    random, found = torch.Generator().manual_seed(0), {}
+    weight = torch.randn((hidden, inputs), generator=random).requires_grad_()
+    gradient = torch.randn((20, 64, hidden), generator=random)
+    for density in DENSITIES:
+        x = (torch.rand((20, 64, inputs), generator=random) < density).float()
+        listed = Events.of(x)
+        ways = {
+            "gather": lambda e=listed: synapses(replace(e), weight, 2.0),
+            "dense": lambda x=x: nn.functional.linear(x, weight),
+        }
+        runs = {n: lambda f=f: f().backward(gradient) for n, f in ways.items()}
+        with timing.one_thread():
+            times = timing.interleave(runs, rounds, warm=1)
+        cpu = {name: float(np.median(c)) for name, (_, c) in times.items()}
+        found[str(density)] = cpu["gather"] / cpu["dense"]
+    return found
+
+
 def neurons(rounds: int = timing.ROUNDS) -> dict:
     """`lindecay bench neurons`."""
     work = neuron_alone()
@@ -218,4 +241,6 @@ def neurons(rounds: int = timing.ROUNDS) -> dict:
 def networks(rounds: int = timing.ROUNDS) -> dict:
     """`lindecay bench networks`."""
     names = ("nmnist_step", "shd_step", "cnn_step")
-    return {name: timing.measure(WORKS[name](), rounds) for name in names}
+    rows = {name: timing.measure(WORKS[name](), rounds) for name in names}
+    rows["nmnist_step"]["crossover"] = crossover()
+    return rows

@@ -170,19 +170,22 @@ def _rewrite(app: Sphinx, env) -> list[str]:
 
 
 def _finish_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    _without_thebe(app, context)
+    _fewer_scripts(context)
     if doctree is not None and "body" in context:
         context["body"] = footer.dress(app, build_of(app), page, context["body"])
 
 
-def _without_thebe(app: Sphinx, context: dict) -> None:
-    """Its script declares a constant that the theme declares again: an error."""
+def _fewer_scripts(context: dict) -> None:
+    """No thebe (its constant is declared twice: an error), no MathJax for nothing."""
+    body = context.get("body", "")
+    unwanted = ["thebe"] + ["mathjax"] * ('class="math' not in body)
     scripts = context.get("script_files", [])
-    scripts[:] = [s for s in scripts if "thebe" not in f"{s}{_inline(s)}".lower()]
+    scripts[:] = [s for s in scripts if not any(u in _told(s) for u in unwanted)]
 
 
-def _inline(script) -> str:
-    return str(getattr(script, "attributes", {}).get("body", ""))
+def _told(script) -> str:
+    body = getattr(script, "attributes", {}).get("body", "")
+    return f"{script} {body}".lower()
 
 
 def _publish_files(app: Sphinx, error: Exception | None) -> None:

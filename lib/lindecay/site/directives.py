@@ -7,6 +7,7 @@ Caption that opens with the finding. Further paragraphs stand below it.
 """
 
 import csv
+import re
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -88,20 +89,28 @@ def table_group(head: list[str], lines: list[list[str]]) -> nodes.tgroup:
     """Head and body of a table."""
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
-    group += nodes.thead("", _row(head))
-    group += nodes.tbody("", *map(_row, lines))
+    right = [all(map(_number, column)) for column in zip(*lines)]
+    group += nodes.thead("", _row(head, right))
+    group += nodes.tbody("", *(_row(line, right) for line in lines))
     return group
 
 
-def _row(cells: list[str]) -> nodes.row:
-    return nodes.row("", *map(_entry, cells))
+def _row(cells: list[str], right: list[bool]) -> nodes.row:
+    row = nodes.row()
+    for text, number in zip(cells, right or [False] * len(cells)):
+        entry = nodes.entry("", nodes.paragraph(text=text))
+        entry["classes"] += ["number"] * number
+        row += entry
+    return row
 
 
-def _entry(text: str) -> nodes.entry:
-    number = text.strip("+-\u2212 %").replace(",", "").replace(".", "").isdigit()
-    entry = nodes.entry("", nodes.paragraph(text=text))
-    entry["classes"] += ["number"] * number
-    return entry
+def _number(text: str) -> bool:
+    """Empty cells count as numbers: they do not turn a column around.
+
+    >>> _number("\u22121,234.5"), _number("3.11.2"), _number("")
+    (True, False, True)
+    """
+    return bool(re.fullmatch(r"[+\-\u2212]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?( ?%)?|", text))
 
 
 def visit_drawing(self, node: drawing) -> None:

@@ -186,6 +186,15 @@ def prove(
 
 
 @app.command()
+def reference(profile_name: Profile = "paper") -> None:
+    """Keep a finished run as data/reference. Example: lindecay reference -p paper"""
+    from lindecay import reference as room
+
+    for path in room.collect(profile(profile_name).name):
+        print(path)
+
+
+@app.command()
 def check(
     profile_name: Profile = "quick",
     with_file: Annotated[str, typer.Option("--with", help="your results")] = "",

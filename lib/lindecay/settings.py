@@ -57,7 +57,7 @@ PROFILES = {
     ),
     "paper": Profile(
         name="paper",
-        seeds=(0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+        seeds=(0, 1, 2, 3, 4),
         epochs=20,
         hidden=512,
         dt_us=10_000,

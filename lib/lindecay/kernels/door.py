@@ -21,7 +21,7 @@ def sequence(
     recompute: bool = False,
     inplace: bool = False,
     backend: str = "auto",
-    check: bool = True,
+    check: str = "all",
     fire=None,
     **fields,
 ) -> tuple[Tensor, Tensor]:
@@ -41,6 +41,7 @@ def sequence(
     inplace: with membrane=False, write U over `current`, which is then used up (as in
         nn.ReLU(inplace=True); not for a leaf that wants a gradient).
     backend: auto | fused | plain.
+    check: all | input (parameters are known to be right) | none.
     Returns spikes and U (membrane before the reset), both shaped as current.
     Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
 
@@ -53,11 +54,14 @@ def sequence(
     beta = beta if beta_q is None else beta_q
     lam, beta, theta = (_tensor(x, current) for x in (lam, beta, theta))
     fused = choose(backend, current, rule, fire)
-    if check:
+    if check != "none":
         check_input(current, lam, beta, theta, state, rule, values=not fused)
+    if check == "all":
+        check_parameters(lam, beta, theta, rule)
     if fused:
         keep = "membrane" if membrane else "recompute" if recompute else "private"
-        return cpu.run(current, lam, beta, theta, state, rule, check, keep, inplace)
+        look = check != "none"
+        return cpu.run(current, lam, beta, theta, state, rule, look, keep, inplace)
     if state is None:
         state = current.new_zeros(current.shape[1:])
     spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
@@ -120,7 +124,6 @@ def check_input(current, lam, beta, theta, state, rule, values=True):
         check_shape(name, p, current.shape[1:])
     if values and not torch.isfinite(current).all():
         raise Fault("current is not finite", found="NaN or infinity")
-    check_parameters(lam, beta, theta, rule)
 
 
 def check_shape(name, p, shape):

@@ -143,6 +143,8 @@ class LinearDecayLIF(snn.Leaky):
             self.beta = NoBeta()
 
     def _lam_now(self) -> Tensor:
+        if not isinstance(self.lam, nn.Parameter):
+            return self.lam  # checked when the layer was made
         top = self.threshold.detach() * (1 - torch.finfo(self.lam.dtype).eps)
         return Within.apply(self.lam, top)
 
@@ -198,6 +200,7 @@ class LinearDecayLIF(snn.Leaky):
             return torch.stack(spikes), torch.stack(states)
         kept = self.init_hidden and self.mem.shape == current.shape[1:]
         wanted = self.output or not self.init_hidden
+        fixed = not isinstance(self.threshold, nn.Parameter)
         spk, u = kernels.sequence(
             current,
             rule=self.rule,
@@ -206,6 +209,7 @@ class LinearDecayLIF(snn.Leaky):
             theta=self.threshold,
             state=self.mem if mem is None and kept else mem,
             membrane=wanted,
+            check="input" if fixed else "all",
             fire=None if self.named else self.spike_grad,
             **self.memory,
         )

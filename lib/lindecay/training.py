@@ -332,13 +332,15 @@ def _t_interval(values: np.ndarray) -> tuple[float, float] | None:
 
 
 def _progress(quiet: bool) -> Progress:
+    console = Console(stderr=True, force_jupyter=False)  # no widgets on pages
+    quiet = quiet or not console.is_terminal or bool(os.environ.get("LINDECAY_QUIET"))
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("epochs, {task.fields[note]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet or bool(os.environ.get("LINDECAY_QUIET")),
+        console=console,
+        disable=quiet,
         transient=True,
     )

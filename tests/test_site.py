@@ -110,6 +110,49 @@ def test_page_opens_quietly(open_page, page, size, scheme):
     assert tab.evaluate(UNREAD) == [], "a formula was not set"
 
 
+# axe-core at WCAG 2.2 AA: (rule, selector, reason) that may stay; stale ones fail
+KNOWN: list[tuple[str, str, str]] = []
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(tab) -> set[tuple[str, str]]:
+    """What axe-core finds on a page: (rule, selector)."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {
+        "runOnly": {"type": "tag", "values": TAGS},
+        "resultTypes": ["violations"],
+    }
+    found = Axe().run(tab, options=options).response["violations"]
+    return {(v["id"], str(n["target"][-1])) for v in found for n in v["nodes"]}
+
+
+@pytest.fixture(scope="session")
+def met():
+    """Known violations that were met, so that stale ones are found."""
+    return set()
+
+
+@pytest.mark.parametrize("size, scheme", [("desktop", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("page", pages())
+def test_page_is_accessible(open_page, met, page, size, scheme):
+    tab, _ = open_page(page, size, scheme)
+    found = violations(tab)
+    known = {(rule, selector) for rule, selector, _ in KNOWN}
+    met |= found & known
+    assert found <= known, sorted(found - known)
+
+
+def test_no_known_violation_is_stale(met):
+    assert {(rule, selector) for rule, selector, _ in KNOWN} <= met
+
+
+def test_axe_finds_a_planted_violation(open_page):
+    tab, _ = open_page("search")
+    tab.evaluate("document.body.insertAdjacentHTML('afterbegin', '<img src=x>')")
+    assert "image-alt" in {rule for rule, _ in violations(tab)}
+
+
 WIDER = """() => {
   const room = document.documentElement.clientWidth
   if (document.documentElement.scrollWidth <= room) return []

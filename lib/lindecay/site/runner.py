@@ -130,6 +130,8 @@ def _execute(chapter: Chapter, build: Build, part: Path, tick: Tick):
             progress_bar=False,
             kernel_manager_class=QuietKernel,
             on_cell_start=done,
+            # its farewell to the interrupt that ends it is no news
+            extra_arguments=["--log-level=CRITICAL"],
         )
 
 

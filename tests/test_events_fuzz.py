@@ -10,8 +10,8 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("events_fuzz.py")
 FULL = os.environ.get("LINDECAY_FUZZ")
-# an h5 file is first read by a process of its own: a quarter of a second a case
-COUNTS = {"nmnist": 400, "shd": 25, "dvsgesture": 400}
+# an h5 file is first read by a process of its own: half a second a case
+COUNTS = {"nmnist": 400, "shd": 12, "dvsgesture": 400}
 
 
 @pytest.fixture(scope="module")

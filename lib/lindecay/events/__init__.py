@@ -4,7 +4,7 @@
 """
 
 from lindecay.events.binning import Binning
-from lindecay.events.clips import Clips, binned, clips
+from lindecay.events.clips import Clips, binned, clips, default_binning
 from lindecay.events.download import get
 from lindecay.events.facts import Facts, checked_split, facts, manifest
 from lindecay.events.opened import open_split, openings
@@ -24,6 +24,7 @@ __all__ = [
     "binned",
     "clips",
     "dataset",
+    "default_binning",
     "facts",
     "get",
     "info",

@@ -16,7 +16,7 @@ import numpy as np
 from lindecay.settings import Fault
 
 POLARITY = ("both", "merged", "on", "off")
-MOST = 255  # a count that is kept; more events of one bin and channel are a Fault
+MOST = 65_535  # a count that is kept; more events of one bin and channel are a Fault
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Binning:
     dt_us: width of a bin; or events_per_bin: events of a bin, whatever they last.
     crop: (width, height) kept around the centre; downsample: pixels joined along
     x and y (along the channel axis for SHD); counted: events per bin and channel
-    in 1..255 instead of 0 or 1.
+    in 1..65535 instead of 0 or 1.
     """
 
     dt_us: int | None

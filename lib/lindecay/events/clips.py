@@ -33,7 +33,7 @@ class Clips:
     split: str
     source: str  # recordings | official | stand-in
     sha256: str  # of the contents, and of the choice in a subset
-    count: np.ndarray | None = None  # uint8 [entries]: events, where counted
+    count: np.ndarray | None = None  # uint16 [entries]: events, where counted
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,9 +76,10 @@ class Clips:
         ).hexdigest()
 
     def dense(self, idx=slice(None)) -> np.ndarray:
-        """uint8 [steps, len(idx), channels]: time, batch, channels."""
+        """uint8, counted uint16 [steps, len(idx), channels]: time, batch, channels."""
         idx = self._indices(idx)
-        out = np.zeros((self.steps, len(idx), self.channels), np.uint8)
+        kind = np.uint8 if self.count is None else np.uint16
+        out = np.zeros((self.steps, len(idx), self.channels), kind)
         for place, clip in enumerate(idx):
             ends = self.indptr[clip * self.steps : (clip + 1) * self.steps + 1]
             span = slice(ends[0], ends[-1])
@@ -136,8 +137,7 @@ def binned(found: Location, split: str, binning: Binning) -> Clips:
         )
     params = {"set": found.name, "split": split, **binning.describe()}
     params |= {"source": found.source, "sha256": found.sha256, "files": seen(opened)}
-    modules = ["lindecay.events.binning", "lindecay.events.readers"]
-    home = memo("clips", params, modules, lambda out: _build(opened, binning, out))
+    home = memo("clips", params, [__name__], lambda out: _build(opened, binning, out))
     return _load(home, found, split)
 
 
@@ -154,13 +154,13 @@ def seen(opened: EventSet) -> str:
 def _build(opened: EventSet, binning: Binning, out: Path) -> None:
     """Bin every clip into `out`, one clip in memory at a time."""
     channels, rows = binning.channels(opened.facts.geometry), [np.zeros(1, np.int64)]
-    with (out / "channel.i4").open("wb") as on, (out / "count.u1").open("wb") as many:
+    with (out / "channel.i4").open("wb") as on, (out / "count.u2").open("wb") as many:
         for i, (events, _) in enumerate(opened):
             keys, counts = bins_of(events, binning, opened.facts.geometry)
             rows.append(np.bincount(keys // channels, minlength=binning.steps))
             (keys % channels).astype("<i4").tofile(on)
             if binning.counted:
-                _fits(counts, opened, i).astype(np.uint8).tofile(many)
+                _fits(counts, opened, i).astype("<u2").tofile(many)
     np.save(out / "indptr.npy", np.cumsum(np.concatenate(rows)))
     np.save(out / "labels.npy", opened.labels)
     meta = {"steps": binning.steps, "channels": channels}
@@ -170,7 +170,7 @@ def _build(opened: EventSet, binning: Binning, out: Path) -> None:
 
 
 def _fits(counts: np.ndarray, opened: EventSet, i: int) -> np.ndarray:
-    """Counts of one clip, when a byte holds each."""
+    """Counts of one clip, when two bytes hold each."""
     if counts.size and counts.max() > MOST:
         raise Fault(
             "too many events in one bin and channel to count",
@@ -186,7 +186,7 @@ def _open(home: Path, meta: dict, **stamp) -> Clips:
     """The arrays of a folder, the long ones memory-mapped."""
     arrays = {k: np.load(home / f"{k}.npy") for k in ("indptr", "labels")}
     arrays["channel"] = _mapped(home / "channel.i4", "<i4")
-    arrays["count"] = _mapped(home / "count.u1", "u1") if meta["counted"] else None
+    arrays["count"] = _mapped(home / "count.u2", "<u2") if meta["counted"] else None
     meta = {k: meta[k] for k in ("steps", "channels", "dt_us")}
     blank = {"name": "", "split": "", "source": "", "sha256": ""}
     return Clips(**arrays, **meta, **{**blank, **stamp})

@@ -8,6 +8,7 @@ import numpy as np
 from lindecay.events.binning import Binning, bins_of
 from lindecay.events.clips import seen
 from lindecay.events.opened import open_split
+from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location
 from lindecay.store import memo
 
@@ -72,20 +73,21 @@ def kept(clips: Sequence[np.ndarray], binning: Binning, sensor: tuple) -> float:
     return entries / sum(map(len, clips))
 
 
-def side_by_side(kinds: dict[str, np.ndarray]) -> dict[str, list]:
-    """Columns of a table with one line per kind of source (rows of `per_clip`)."""
-    lines = kinds.values()
+def lines(kinds: dict[str, np.ndarray]) -> list[dict]:
+    """One line of a table per kind of source (rows of `per_clip`)."""
+    return [{"source": kind, **_line(rows)} for kind, rows in kinds.items()]
+
+
+def _line(rows: np.ndarray) -> dict:
+    rate = rows["events"] / rows["last_us"] * 1e6
     return {
-        "source": list(kinds),
-        "clips": [len(r) for r in lines],
-        "events, median": [int(np.median(r["events"])) for r in lines],
-        "events, 5 to 95 %": [_span(r["events"]) for r in lines],
-        "events per s": [
-            int(np.median(r["events"] / r["last_us"] * 1e6)) for r in lines
-        ],
-        "ON fraction": [round(r["on"].mean(), 3) for r in lines],
-        "last event, ms": [round(np.median(r["last_us"]) / 1e3) for r in lines],
-        "active pixels": [int(np.median(r["active"])) for r in lines],
+        "clips": len(rows),
+        "events, median": int(np.median(rows["events"])),
+        "events, 5 to 95 %": _span(rows["events"]),
+        "events per s": int(np.median(rate)),
+        "ON fraction": round(float(rows["on"].mean()), 3),
+        "last event, ms": round(float(np.median(rows["last_us"])) / 1e3),
+        "active pixels": int(np.median(rows["active"])),
     }
 
 
@@ -102,9 +104,19 @@ def time_image(events: np.ndarray, sensor: tuple, least: int = 1) -> np.ndarray:
     return mean.reshape(height, width)
 
 
-def rate(
-    clips: Sequence[np.ndarray], polarity: int, edges_us: np.ndarray
-) -> np.ndarray:
-    """Mean events per clip and ms in each span of time, one polarity."""
-    times = np.concatenate([e["t"][e["p"] == polarity] for e in clips])
+def rate(clips: Sequence[np.ndarray], edges_us: np.ndarray) -> np.ndarray:
+    """Mean events per clip and ms in each span of time."""
+    times = np.concatenate([events["t"] for events in clips])
     return np.histogram(times, edges_us)[0] / len(clips) / np.diff(edges_us) * 1e3
+
+
+def first_of_each(opened: EventSet) -> dict[int, np.ndarray]:
+    """Events of the first clip of each class that occurs."""
+    labels, at = np.unique(opened.labels, return_index=True)
+    return {int(label): opened[int(i)][0] for label, i in zip(labels, at)}
+
+
+def raster(events: np.ndarray, sensor: tuple, dt_us: int, steps: int, join: int):
+    """Events per bin of time and `join` channels, [channels / join, steps]."""
+    edges = np.arange(0, sensor[0] + 1, join), np.arange(steps + 1) * dt_us
+    return np.histogram2d(events["x"], events["t"], bins=edges)[0]

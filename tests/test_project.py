@@ -165,3 +165,10 @@ def test_old_python_is_told_in_one_clear_line(tmp_path):
     ask = ["make", "-B", target, f"PYTHON={old}"]
     done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode and "lindecay needs Python 3.11 or newer" in done.stdout
+
+
+def test_workflow_calls_only_make():
+    text = (ROOT / ".github" / "workflows" / "book.yml").read_text()
+    steps = [s for job in yaml.safe_load(text)["jobs"].values() for s in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands and all(c.startswith("make ") for c in commands)

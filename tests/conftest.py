@@ -13,6 +13,7 @@ import pytest
 
 from lindecay.settings import data_dir
 from lindecay.site import chapters
+from lindecay.site.doctor import browser as browser_path
 from lindecay.site.place import Build
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,3 +88,20 @@ def pages() -> list[str]:
 def chapter_names() -> list[str]:
     """Every page that runs."""
     return [chapter.name for chapter in chapters.chapters(ROOT)]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; without one the test is skipped, or fails in CI."""
+    found = browser_path()
+    if found is None:
+        told = "no chromium here (`lindecay doctor`)"
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # a container's /dev/shm is small, and root has no sandbox
+        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+        running = playwright.chromium.launch(executable_path=found, args=flags)
+        yield running
+        running.close()

@@ -16,23 +16,6 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 pytestmark = pytest.mark.book
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium; without one the test is skipped, or fails in CI."""
-    found = browser_path()
-    if found is None:
-        told = "no chromium here (`lindecay doctor`)"
-        (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(told)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # a container's /dev/shm is small, and root has no sandbox
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
-        running = playwright.chromium.launch(executable_path=found, args=flags)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def open_page(browser, address):
     """open_page(page, size, scheme) -> (page in the browser, what it complained of)."""

@@ -1,11 +1,7 @@
 """The stepper: what it shows is what the array did, and the keyboard drives it."""
 
 import json
-import os
 import re
-import shutil
-
-import pytest
 
 from lindecay import sram
 from lindecay.sram import Array, microcode
@@ -42,30 +38,22 @@ def test_the_page_stands_without_scripts_and_carries_every_cycle():
     assert json.loads(data[1]) == told()
 
 
-def test_the_keyboard_steps_through_every_cycle(tmp_path):
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if not browser:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail("REQUIRE_BROWSER is set and there is no chromium")
-        pytest.skip("no chromium")
-    api = pytest.importorskip("playwright.sync_api")
+def test_the_keyboard_steps_through_every_cycle(tmp_path, browser):
     page_file = tmp_path / "stepper.html"
     html = sram.stepper.html(told(), "one", "one step", start=9)
     page_file.write_text(f"<!doctype html><meta charset=utf-8><body>{html}")
     frames, complaints = told()["frames"], []
-    with api.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = chromium.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(page_file.as_uri())
-        page.get_by_label("first cycle").press("Enter")
-        for k, frame in enumerate(frames):
-            said = page.locator(".told").inner_text()
-            assert said.startswith(f"{frame['p']}, cycle {frame['i'] + 1} of")
-            top = page.locator("tbody tr").first.locator("td").all_inner_texts()
-            assert "".join(top[1:]) == frame["cells"][0], k
-            page.get_by_label("one cycle on").press("Enter")
-        page.get_by_label("cycle", exact=True).press("ArrowLeft")
-        assert "cycle 3 of 4" in page.locator(".told").inner_text()
-        chromium.close()
+    page = browser.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(page_file.as_uri())
+    page.get_by_label("first cycle").press("Enter")
+    for k, frame in enumerate(frames):
+        said = page.locator(".told").inner_text()
+        assert said.startswith(f"{frame['p']}, cycle {frame['i'] + 1} of")
+        top = page.locator("tbody tr").first.locator("td").all_inner_texts()
+        assert "".join(top[1:]) == frame["cells"][0], k
+        page.get_by_label("one cycle on").press("Enter")
+    page.get_by_label("cycle", exact=True).press("ArrowLeft")
+    assert "cycle 3 of 4" in page.locator(".told").inner_text()
+    page.close()
     assert not complaints

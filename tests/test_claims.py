@@ -348,8 +348,10 @@ def test_claims_without_data_are_exact_in_any_profile():
     ],
 )
 def test_a_range_is_as_good_as_its_worse_end(ends, verdict):
-    here = {k: r.model_copy(update={"source": "official", "profile": "paper"})
-            for k, r in energy(ends).items()}
+    here = {
+        k: r.model_copy(update={"source": "official", "profile": "paper"})
+        for k, r in energy(ends).items()
+    }
     made = row("sop-energy-ratio", here, profile="paper")
     assert made.verdict == verdict and made.published == [1.1, 16.7]
     assert "Low end" in made.why and "high end" in made.why

@@ -92,9 +92,7 @@ def _of_json(data: Any) -> dict[str, Any]:
     if "results" in data:
         rows = {r["id"]: r for r in data["results"]}
         parts = ("value", "interval", "n")
-        return {
-            f"{i}.{p}": r[p] for i, r in rows.items() for p in parts if p in r
-        }
+        return {f"{i}.{p}": r[p] for i, r in rows.items() for p in parts if p in r}
     pairs = data.get("verdicts", {}).items()
     return {f"{id} ({pair})": v for id, of in pairs for pair, v in of.items()}
 

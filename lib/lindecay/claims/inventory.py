@@ -49,9 +49,7 @@ def _covered(text: str) -> set[tuple[int, int]]:
     return found
 
 
-def _digits(
-    quote: str, text: str, own: set[str] | None
-) -> Iterator[tuple[int, int]]:
+def _digits(quote: str, text: str, own: set[str] | None) -> Iterator[tuple[int, int]]:
     for start, end in spans(quote, text):
         for match in NUMBER.finditer(text):
             inside = start <= match.start() and match.end() <= end

@@ -90,8 +90,6 @@ def _band(gain: bool, held: bool) -> str:
     return f"The band of our constants {holds} the printed value{none}."
 
 
-
-
 def _beside(claim: Claim, read: Read) -> list[dict[str, Any]]:
     found = [read[id] for id in claim.may_read if id in read]
     return [{"what": r.id, "value": r.value, "note": r.note} for r in found]

@@ -125,8 +125,8 @@ def test_doctor_finds_a_package_that_is_missing():
 
 
 def test_browser_can_be_named(monkeypatch):
-    monkeypatch.setenv("LINDECAY_BROWSER", "/opt/own/chromium")
-    assert browser() == "/opt/own/chromium"
+    monkeypatch.setenv("LINDECAY_BROWSER", "/own/chromium")
+    assert browser() == "/own/chromium"
 
 
 def test_lab_opens_markdown_as_notebooks_in_this_environment_only(tmp_path):

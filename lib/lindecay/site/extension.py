@@ -133,6 +133,7 @@ def _tell_kernel(app: Sphinx, docname: str, source: list[str]) -> None:
         "LINDECAY_CHAPTER": chapter,
         "LINDECAY_RESULT_FILE": str(result),
         "LINDECAY_FIGURES": str(folder),
+        "LINDECAY_QUIET": "1",
     }
 
 

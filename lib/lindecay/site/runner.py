@@ -104,6 +104,8 @@ def _environment(chapter: Chapter, build: Build, part: Path) -> Iterator[None]:
         "LINDECAY_FIGURES": str(part / "figures"),
         "JUPYTER_RUNTIME_DIR": runtime,
         "PYTHONHASHSEED": "0",
+        # a progress bar in a page would tell whether work was kept or done anew
+        "LINDECAY_QUIET": "1",
     }
     try:
         yield

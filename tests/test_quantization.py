@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lindecay.quantization import Checkpoint, Grid, Layer, check, quantize_weights
-from lindecay.settings import Fault
+from lindecay.settings import Fault, committed
 
 
 def small(law="shrink", **layer) -> Checkpoint:
@@ -86,3 +86,60 @@ def test_a_foreign_file_is_one_clear_line(tmp_path):
 def test_unknown_law_and_reset_are_refused():
     with pytest.raises(Fault, match="unknown decay law: expected shrink or floor"):
         check(small(law="linear"), "here")
+
+
+def planes(**layer) -> Checkpoint:
+    """A strided convolution, another behind OR pooling, a linear layer behind that."""
+    meta = {"B": 8, "f": 1, "law": "shrink", "reset": "subtract", "T": 4}
+    meta |= {"readout": "count"}
+    one = {"theta": np.int32(40), "lam": np.int32(3), "bits": 3}
+    first = {"w": np.full((3, 2, 3, 3), 1, np.int8), "plane": (2, 9, 9), "stride": 2}
+    first |= {"theta": np.array([20, 30, 40], np.int32), "padding": 1}
+    second = np.full((4, 3, 2, 2), -1, np.int8)
+    layers = (
+        Layer("conv1", **{**one, **first, **layer}),
+        Layer("conv2", second, **one, plane=(3, 5, 5), pool=2),
+        Layer("fc1", np.full((2, 4), 2, np.int8), **one, plane=(4, 1, 1)),
+    )
+    return Checkpoint(meta, layers)
+
+
+def test_a_convolution_comes_back_as_it_was(tmp_path):
+    saved = planes().save(tmp_path / "a.npz")
+    back = Checkpoint.load(saved)
+    first, second, last = back.layers
+    assert (first.kind, first.inputs, first.map, first.out) == (
+        "conv",
+        162,
+        (3, 5, 5),
+        75,
+    )
+    assert (second.seen, second.map, last.kind) == ((3, 2, 2), (4, 1, 1), "linear")
+    assert first.row("theta").tolist() == [20] * 25 + [30] * 25 + [40] * 25
+    assert first.row("bias").tolist() == [0] * 75
+    assert saved.read_bytes() == back.save(tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"plane": None}, r"plane of the inputs: expected \(C, H, W\), found none"),
+        ({"plane": (3, 9, 9)}, r"kernel: expected \[channels, 3, k, k\] within"),
+        ({"plane": (2, 9, 8)}, "conv2: plane: expected .3, 5, 4., the map before"),
+        ({"stride": 0}, "conv1: stride: expected a whole number from 1, found 0"),
+        ({"pool": 10}, "conv1: plane: expected .C, H, W. of at least 10 x 10"),
+        ({"theta": np.array([20, 30], np.int32)}, "theta: expected 1 or 3 values, fou"),
+        ({"w": np.zeros((3, 2, 3), np.int8)}, "weights: expected int8 .out, in. or"),
+    ],
+)
+def test_a_plane_that_does_not_fit_is_refused(change, told):
+    with pytest.raises(Fault, match=told):
+        check(planes(**change), "here")
+
+
+def test_committed_checkpoints_load_and_save_unchanged(tmp_path):
+    kept = sorted(committed("reference").rglob("*.npz"))
+    assert kept
+    for path in kept:
+        again = Checkpoint.load(path).save(tmp_path / path.name)
+        assert again.read_bytes() == path.read_bytes()

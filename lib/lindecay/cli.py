@@ -186,12 +186,17 @@ def prove(
 
 
 @app.command()
-def reference(profile_name: Profile = "paper") -> None:
+def reference(
+    profile_name: Profile = "paper",
+    seal: Annotated[bool, typer.Option("--seal", help="only renew SHA256SUMS")] = False,
+) -> None:
     """Keep a finished run as data/reference. Example: lindecay reference -p paper"""
     from lindecay import reference as room
+    from lindecay.claims import sealed
 
-    for path in room.collect(profile(profile_name).name):
+    for path in [] if seal else room.collect(profile(profile_name).name):
         print(path)
+    print(sealed.seal())
 
 
 @app.command()

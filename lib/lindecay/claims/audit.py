@@ -25,7 +25,7 @@ Rows = Mapping[str, Row]
 class Problem:
     """One reason to be red, in one line."""
 
-    kind: str  # moved, missing, carried, unknown, unsourced, unused, stale, …
+    kind: str  # moved, missing, carried, unknown, unsourced, stale, seal, …
     id: str
     text: str
 

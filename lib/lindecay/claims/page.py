@@ -26,7 +26,7 @@ SIGNS = {
     "not-comparable": "\u2014",
     "not-attempted": "\u25cb",
 }
-ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced")
+ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced", "seal")
 STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
 MARKS = {STATUS["recomputed"]: "\u25cf", "carried": "\u25cb", "not run": "\u2013"}
 

@@ -3,11 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lindecay.claims import audit, page, stamps
+from lindecay.claims import audit, follows, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load
@@ -90,10 +90,29 @@ def check(profile: str = "quick", with_file: str | Path | None = None) -> Report
     """
     known_profile(profile)
     if with_file is None:
-        return report_on(profile, _without_own(load_set(profile)), reference())
+        kept = reference()
+        return _vouched(report_on(profile, _without_own(load_set(profile)), kept), kept)
     here = read_file(Path(with_file))
     named = next((r.profile for r in here.values()), profile)
     return report_on(named, here, reference(), foreign=True)
+
+
+def _vouched(made: Report, kept: Mapping[str, Result]) -> Report:
+    """With what is wrong with the committed reference itself, if there is one."""
+    if not kept:
+        return made
+    wrong, notes = list(follows.contradictions(kept)), []
+    if not os.environ.get("LINDECAY_CHAPTER"):
+        # a page is kept while its inputs are; the networks are run at the door
+        again, notes = follows.reruns()
+        wrong += again
+    problems = [Problem("inconsistent", *told) for told in wrong]
+    problems += [Problem("seal", *told) for told in sealed.broken()]
+    return replace(
+        made,
+        problems=made.problems + problems,
+        notes=made.notes + _on_trust(kept) + notes,
+    )
 
 
 def _without_own(results: dict[str, Result]) -> dict[str, Result]:
@@ -121,6 +140,12 @@ def report_on(
         problems += audit.unknown() + audit.unused(here) + audit.source_text()
         problems += [Problem("stale", *told) for told in stamps.stale(here, profile)]
     return Report(profile, list(rows.values()), problems, notes)
+
+
+def _on_trust(kept: Mapping[str, Result]) -> list[str]:
+    bare = follows.taken_on_trust(kept)
+    told = "committed without predictions, carried on trust: " + ", ".join(bare)
+    return [told] if bare else []
 
 
 def accept(report: Report | None = None, profile: str = "quick") -> Path:

@@ -7,6 +7,8 @@
 Each reads I and writes S, then reads g_S and writes g_I; U makes the difference.
 """
 
+import sys
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -28,8 +30,20 @@ def fits(current: Tensor, rule: Rule, fire) -> bool:
     return on_cpu and plain_tensor and fire is None and not late
 
 
-@torch.compiler.disable
-def run(current, lam, beta, theta, state, rule, check, keep, inplace):
+def run(*arguments):
+    """`_run`, hidden from torch.compile; asking for that costs an import of seconds,
+    so only where somebody has compiled something is it asked for."""
+    if "torch._dynamo" not in sys.modules:
+        return _run(*arguments)
+    if not _hidden:
+        _hidden.append(torch.compiler.disable(_run))
+    return _hidden[0](*arguments)
+
+
+_hidden: list = []
+
+
+def _run(current, lam, beta, theta, state, rule, check, keep, inplace):
     """The fused loop on any dense layout; returns spikes and U or the last state."""
     order = layout(current)
     shape = current.shape

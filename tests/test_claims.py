@@ -712,6 +712,47 @@ def test_a_chapter_is_stale_when_its_library_moved(clone):
     assert "not in this repository" in stamps.stale(made, "quick")[0][1]
 
 
+@pytest.mark.parametrize("stamp", ["HEAD", "HEAD-dirty"])
+def test_the_record_of_a_run_tells_what_changed_since(clone, monkeypatch, stamp):
+    commit = stamp.replace("HEAD", clone.head)
+    monkeypatch.setattr(stamps, "source_digests", lambda m: {"lindecay.decay": "now"})
+    made = found(result("decay.beta", 0.9, chapter="01_decay", commit=commit))
+    assert stamps.stale(made, "quick") == []  # no record: the commit, if there is one
+    assert len(stamps.untraceable(made, "quick")) == (stamp == "HEAD-dirty")
+    record = clone.path / "_build" / "runs" / "quick" / "01_decay.json"
+    record.parent.mkdir(parents=True)
+    page, table = clone.path / "book/01_decay.md", clone.path / "data/technology.csv"
+    key = {"lindecay.decay": "now", "its text": stamps._short_digest(page)}
+    key["data/technology.csv"] = stamps._short_digest(table)
+
+    def changed():
+        record.write_text(json.dumps({"commit": commit, "key": key}))
+        return [told.split("since: ")[1] for _, told in stamps.stale(made, "quick")]
+
+    assert changed() == []
+    notes = stamps.untraceable(made, "quick")
+    assert ["still the same" in n for n in notes] == [True] * (stamp == "HEAD-dirty")
+    page.write_text("another cell")
+    table.write_text("key,value\nsop,9\n")
+    key["lindecay.decay"] = "then"
+    assert changed() == ["data/technology.csv, its text, lindecay.decay"]
+    assert stamps.untraceable(made, "quick") == []  # red says it already
+
+
+def test_a_stamp_of_edited_files_is_told_and_red_in_the_reference(clone):
+    made = found(result("decay.beta", 0.9, chapter="01_decay", commit="abc-dirty"))
+    assert stamps.stale(made, "quick") == []
+    assert "no commit holds" in stamps.untraceable(made, "quick")[0]
+    wrong, notes = stamps.of_reference(made)
+    assert [id for id, _ in wrong] == ["decay.beta"] and notes == []
+    made["decay.beta"].commit = clone.head
+    assert stamps.of_reference(made) == ([], [])
+    (clone.path / "lib/lindecay/decay.py").write_text("two\n")
+    stamps._changed.cache_clear()
+    wrong, notes = stamps.of_reference(made)
+    assert wrong == [] and "lib/lindecay/decay.py" in notes[0]
+
+
 # ---------------------------------------------------------------- committed
 
 

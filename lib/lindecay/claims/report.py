@@ -108,10 +108,12 @@ def _vouched(made: Report, kept: Mapping[str, Result]) -> Report:
         wrong += again
     problems = [Problem("inconsistent", *told) for told in wrong]
     problems += [Problem("seal", *told) for told in sealed.broken()]
+    unknown, aged = stamps.of_reference(kept)
+    problems += [Problem("stale", *told) for told in unknown]
     return replace(
         made,
         problems=made.problems + problems,
-        notes=made.notes + _on_trust(kept) + notes,
+        notes=made.notes + _on_trust(kept) + aged + notes,
     )
 
 
@@ -139,6 +141,7 @@ def report_on(
         problems += audit.absent(rows, here, profile) + audit.unsourced(here)
         problems += audit.unknown() + audit.unused(here) + audit.source_text()
         problems += [Problem("stale", *told) for told in stamps.stale(here, profile)]
+        notes += stamps.untraceable(here, profile)
     return Report(profile, list(rows.values()), problems, notes)
 
 

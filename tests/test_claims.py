@@ -32,6 +32,7 @@ from lindecay.claims import (
 )
 from lindecay.results import Result
 from lindecay.settings import Fault
+from lindecay.site import values
 
 ROW_KEYS = (
     "id published ours interval seeds clips source profile status verdict why others"
@@ -468,6 +469,31 @@ def test_text_gives_the_roles_their_words():
     for wrong in [("no-such", "ours"), ("acc-drop-shd", "no-such"), ("x/y", "why")]:
         with pytest.raises(Fault):
             claims.text(*wrong, here)
+
+
+@pytest.mark.parametrize(
+    ("here", "kept", "mark"),
+    [
+        (nmnist([2.0, 3.0]), {}, "here"),
+        ({}, nmnist([0.9, 1.0]), "carried"),
+        (nmnist([2.0, 3.0], source="stand-in"), nmnist([0.9, 1.0]), "carried"),
+        (nmnist([2.0, 3.0], source="stand-in"), {}, "none"),
+    ],
+)
+def test_a_mark_tells_recomputed_from_carried(here, kept, mark):
+    """{claim} on a page: whose number stands there, in view."""
+    published = here | {f"reference/{id}": r for id, r in kept.items()}
+    build = SimpleNamespace(published=published, profile="quick")
+    for field in ("ours", "verdict", "interval", "why"):
+        told = values.look_up(build, "claim", f"acc-drop-nmnist.{field}")
+        assert told[1] == mark and values.TOLD[mark] in told[2]
+    assert values.look_up(build, "claim", "acc-drop-nmnist")[1] == "paper"
+    assert values.look_up(build, "claim", "acc-drop-nmnist.basis")[1] == "registry"
+
+
+def test_every_mark_but_the_registrys_has_its_look():
+    css = (inventory.root() / "book" / "_static" / "lindecay.css").read_text()
+    assert all(f".value.{mark}" in css for mark in values.TOLD if mark != "registry")
 
 
 # ------------------------------------------------------------- red and green

@@ -15,11 +15,15 @@ from lindecay.results import Result
 from lindecay.site.place import Build
 
 IN_TEXT = re.compile(r"\{(result|claim)\}`([^`]+)`")
-HERE, CARRIED, PAPER = "here", "carried", "paper"
+HERE, CARRIED, PAPER, REGISTRY, NONE = "here", "carried", "paper", "registry", "none"
+QUOTED = ("published", "quote")
+WRITTEN = ("title", "unit", "settles", "tolerance", "basis", "command", "chapter")
 TOLD = {
     HERE: "computed by this build",
     CARRIED: "carried from the committed reference run",
     PAPER: "printed in the paper's summary",
+    REGISTRY: "written in the registry of claims, before any run",
+    NONE: "no run has tried it",
 }
 
 
@@ -99,8 +103,23 @@ def _claim(build: Build, target: str) -> tuple[str, str, str]:
     id, dot, field = target.partition(".")
     field = field if dot else "published"
     text = claims.text(id, field, build.published)
-    mark = PAPER if field == "published" else HERE
-    return text, mark, f"claim {id}: {field}" + f"; {TOLD[mark]}" * (mark == PAPER)
+    mark = _mark_of(id, field, build)
+    return text, mark, f"claim {id}: {field}; {TOLD[mark]}"
+
+
+def _mark_of(id: str, field: str, build: Build) -> str:
+    """Whose words these are: the paper's, the registry's, or a judgement's."""
+    from lindecay import claims
+
+    if field in QUOTED:
+        return PAPER
+    if field in WRITTEN:
+        return REGISTRY
+    told = (claims.text(id, word, build.published) for word in ("verdict", "status"))
+    verdict, status = told
+    if verdict == "not-attempted":
+        return NONE
+    return HERE if status == "recomputed" else CARRIED
 
 
 def plain(build: Build, text: str) -> str:

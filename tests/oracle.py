@@ -19,9 +19,17 @@ def load(path: Path) -> dict:
         layers = []
         for i, row in enumerate(meta["layers"]):
             layer = {"name": row["name"], "shift": row.get("beta_shift") or 0}
+            layer |= {"plane": row.get("plane"), "pool": row.get("pool", 1)}
+            layer |= {"stride": row.get("stride"), "padding": row.get("padding")}
+            layer |= {"in": row["in"], "out": row["out"]}
             for key in ("w", "theta", "lam", "bias", "beta"):
                 if f"{key}{i}" in stored.files:
                     layer[key] = stored[f"{key}{i}"].astype(np.int64)
+            if layer["w"].ndim == 4:  # a value a channel is one of all its neurons
+                each = layer["out"] // len(layer["w"])
+                for key in ("theta", "lam", "bias"):
+                    if key in layer and layer[key].ndim:
+                        layer[key] = np.repeat(layer[key], each)
             layers.append(layer)
     return {"meta": meta, "layers": layers}
 
@@ -44,14 +52,41 @@ def decay(law: str, V: np.ndarray, lam, beta=0, n=0) -> np.ndarray:
     raise ValueError(law)
 
 
+def pooled(x: np.ndarray, k: int) -> np.ndarray:
+    """OR of k x k neighbours, [clips, C, H, W]; odd edges are left out."""
+    high, wide = x.shape[2] // k, x.shape[3] // k
+    out = np.zeros((*x.shape[:2], high, wide), bool)
+    for i in range(high):
+        for j in range(wide):
+            block = x[:, :, i * k : i * k + k, j * k : j * k + k]
+            out[:, :, i, j] = block.any((2, 3))
+    return out
+
+
+def current(layer: dict, x: np.ndarray) -> np.ndarray:
+    """sum(w x) of every neuron: x [clips, in] -> int64 [clips, out]."""
+    w = layer["w"].astype(float)
+    if layer["plane"]:
+        x = pooled(x.reshape(len(x), *layer["plane"]), layer["pool"])
+    if w.ndim == 2:  # Below 2^53 whole numbers in float64 are exact.
+        return (x.reshape(len(x), -1).astype(float) @ w.T).astype(np.int64)
+    (out, _, tall, wide), p, s = w.shape, layer["padding"], layer["stride"]
+    x = np.pad(x.astype(float), ((0, 0), (0, 0), (p, p), (p, p)))
+    rows, columns = (x.shape[2] - tall) // s + 1, (x.shape[3] - wide) // s + 1
+    sums = np.zeros((len(x), out, rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            patch = x[:, :, i * s : i * s + tall, j * s : j * s + wide]
+            sums[:, :, i, j] = patch.reshape(len(x), -1) @ w.reshape(out, -1).T
+    return sums.reshape(len(x), -1).astype(np.int64)
+
+
 def step(meta: dict, layer: dict, V: np.ndarray, x: np.ndarray) -> dict:
     """One step of one layer: V [clips, out], x [clips, in] of 0 and 1."""
     low, high = -(2 ** (meta["B"] - 1)), 2 ** (meta["B"] - 1) - 1
     law, lam, theta = meta["law"], layer["lam"], layer["theta"]
     rest = decay(law, V, lam, layer.get("beta", 0), layer["shift"])
-    # Whole numbers below 2^53 in float64 are exact, and the product is fast.
-    current = (x.astype(float) @ layer["w"].T.astype(float)).astype(np.int64)
-    raw = rest + current * 2 ** meta["f"] + layer.get("bias", 0)
+    raw = rest + current(layer, x) * 2 ** meta["f"] + layer.get("bias", 0)
     if law == "floor_after":
         raw = np.maximum(raw - lam, 0)
     U = np.clip(raw, low, high)
@@ -72,10 +107,10 @@ def states(network: dict, frames: np.ndarray) -> list[dict]:
     steps, clips = frames.shape[:2]
     out = []
     for layer in layers:
-        shape = (clips, steps, len(layer["w"]))
+        shape = (clips, steps, layer["out"])
         kept = {"U": np.zeros(shape, np.int64), "V": np.zeros(shape, np.int64)}
         out.append({**kept, "S": np.zeros(shape, bool), "clears": 0, "clamps": 0})
-    V = [np.zeros((clips, len(layer["w"])), np.int64) for layer in layers]
+    V = [np.zeros((clips, layer["out"]), np.int64) for layer in layers]
     for t in range(steps):
         x = frames[t]
         for i, layer in enumerate(layers):
@@ -90,7 +125,7 @@ def states(network: dict, frames: np.ndarray) -> list[dict]:
 
 def frames_of(network: dict, indptr, channel, clips: int) -> np.ndarray:
     """Events as CSR over (clip, step) laid out as frames [T, clips, channels]."""
-    steps, fan_in = network["meta"]["T"], network["layers"][0]["w"].shape[1]
+    steps, fan_in = network["meta"]["T"], network["layers"][0]["in"]
     frames = np.zeros((clips * steps, fan_in), np.uint8)
     for row in range(clips * steps):
         frames[row, channel[indptr[row] : indptr[row + 1]]] = 1

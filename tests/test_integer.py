@@ -1,13 +1,17 @@
 """The integer network against plain Python written from the contract."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import oracle
 from lindecay import integer
 from lindecay.events import Clips
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.quantization import Checkpoint, Layer, check
 from lindecay.settings import Fault
 
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
@@ -118,3 +122,67 @@ def test_clips_of_another_shape_are_refused():
     ck, dense = random_network(0, "shrink")
     with pytest.raises(Fault, match="expected 12 steps x 9 channels, found 5 x 9"):
         integer.run(ck, clips_of(dense[:, :5]))
+
+
+def planes(seed, law="shrink", **first) -> Checkpoint:
+    """Random planes: a convolution, one behind OR pooling, a linear layer on top."""
+    rng = np.random.default_rng(seed)
+    beta = {"exponential": 237, "shift": 3}.get(law)
+    more = {"beta": None if beta is None else np.int32(beta), "bits": 3}
+    more |= {"beta_shift": 8 if law == "exponential" else None}
+    layers, plane = [], (2, 9, 8)
+    for k, kernel in enumerate([(5, 3, 2), (4, 2, 3)]):
+        w = rng.integers(-3, 4, (kernel[0], plane[0], *kernel[1:])).astype(np.int8)
+        rows = {"theta": rng.integers(10, 40, kernel[0]).astype(np.int32)}
+        rows["lam"] = rng.integers(0, 9, kernel[0]).astype(np.int32)
+        rows["bias"] = rng.integers(-2, 9, kernel[0]).astype(np.int32)
+        place = {"stride": 1, "padding": 1, "pool": 1 + k, **(first if not k else {})}
+        layers.append(Layer(f"conv{k + 1}", w, **rows, **more, plane=plane, **place))
+        plane = layers[-1].map
+    w = rng.integers(-4, 4, (3, np.prod(plane))).astype(np.int8)
+    layers.append(Layer("fc1", w, np.int32(30), np.int32(4), **more, plane=plane))
+    meta = {"B": 8, "f": 1, "law": law, "reset": "subtract", "T": 7, "readout": "count"}
+    return check(Checkpoint(meta, tuple(layers)), "a test")
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("stride,padding", [(1, 0), (2, 0), (2, 1), (3, 2)])
+def test_convolutions_equal_brute_force(law, stride, padding, tmp_path):
+    ck = planes(stride, law, stride=stride, padding=padding)
+    rng = np.random.default_rng(1)
+    clips = clips_of((rng.random((3, 7, 144)) < 0.4).astype(np.uint8))
+    trace = integer.run(ck, clips)
+    network = oracle.load(ck.save(tmp_path / "ck.npz"))
+    frames = oracle.frames_of(network, clips.indptr, clips.channel, len(clips))
+    for ours, wanted in zip(trace.layers, oracle.states(network, frames)):
+        for key in "UVS":
+            np.testing.assert_array_equal(getattr(ours, key), wanted[key], key)
+        assert (ours.clears, ours.clamps) == (wanted["clears"], wanted["clamps"])
+    assert all(layer.spikes for layer in trace.layers[:2])
+    lean = integer.run(ck, clips, record=False)
+    for ours, theirs in zip(lean.layers, trace.layers):
+        assert np.array_equal(ours.S, theirs.S) and ours.clears == theirs.clears
+
+
+def test_convolutions_equal_torch_and_count_their_additions():
+    ck = planes(0, stride=2, padding=2)
+    rng = np.random.default_rng(2)
+    dense = (rng.random((4, 7, 144)) < 0.3).astype(np.uint8)
+    dense[:, 1:] = 0  # one step: U is what the weights sent
+    layer = replace(ck.layers[0], bias=None, lam=np.int32(0))
+    trace = integer.run(Checkpoint(ck.meta, (layer,)), clips_of(dense))
+    x = torch.from_numpy(dense[:, 0].reshape(4, 2, 9, 8)).double()
+    w = torch.from_numpy(layer.w).double()
+    wanted = torch.nn.functional.conv2d(x, w, stride=2, padding=2) * 2**ck.f
+    wanted = wanted.clamp(ck.v_min, ck.v_max)
+    assert np.array_equal(trace.layers[0].U[:, 0], wanted.flatten(1).numpy())
+    one = torch.nn.functional.conv2d(x, torch.ones_like(w), stride=2, padding=2)
+    assert trace.layers[0].sops == int(one.sum())
+
+
+def test_pooling_joins_events_of_a_block_and_drops_odd_edges():
+    layer = Layer("fc1", np.zeros((1, 2), np.int8), np.int32(1), np.int32(0), 3)
+    layer = replace(layer, plane=(2, 3, 2), pool=2)
+    indptr, channel = np.array([0, 3, 4, 4]), np.array([0, 3, 6, 10], np.int32)
+    indptr, channel = integer.pooled(layer, indptr, channel)
+    assert (indptr.tolist(), channel.tolist()) == ([0, 2, 2, 2], [0, 1])

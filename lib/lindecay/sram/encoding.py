@@ -4,6 +4,8 @@ Every choice of a cycle (which line feeds the adder, what a latch takes) becomes
 of all ones or all zeros, so that one straight line of logic serves every cycle.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from lindecay.sram import microcode
@@ -13,7 +15,7 @@ ALL = 0xFFFFFFFFFFFFFFFF
 
 # columns of the table of rows
 A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
-MASKED, ADDS, EMIT, REGISTER, BIT, KIND = range(8, 14)
+MASKED, ADDS, EMIT, REGISTER, BIT, KIND, RUN = range(8, 15)
 PLAIN, ADD_B, ADD_T, ADD_BUS, SEND = range(5)  # common cycles have a short way
 ERRORS = {
     1: "too many wordlines on one port",
@@ -23,12 +25,16 @@ ERRORS = {
 }
 
 
+@lru_cache(maxsize=512)
 def encode(program: Program) -> tuple[np.ndarray, np.ndarray]:
-    """A program as int64 [cycles, 14] (rows, flags) and uint64 [cycles, 24] (masks)."""
-    rows = [_rows(cycle) for cycle in program.cycles]
+    """A program as int64 [cycles, 15] (rows, flags) and uint64 [cycles, 24] (masks)."""
+    rows = [[*_rows(cycle), 1] for cycle in program.cycles]
+    for i in range(len(rows) - 2, -1, -1):
+        if _goes_on(rows[i], program.cycles[i], rows[i + 1], program.cycles[i + 1]):
+            rows[i][RUN] = 1 + rows[i + 1][RUN]
     masks = [_masks(cycle) for cycle in program.cycles]
     return (
-        np.array(rows, np.int64).reshape(-1, 14),
+        np.array(rows, np.int64).reshape(-1, 15),
         np.array(masks, np.uint64).reshape(-1, 24),
     )
 
@@ -55,6 +61,19 @@ def _kind(c: Cycle) -> int:
     if c.y == "B" and c.b:
         return ADD_B
     return {"T": ADD_T, "bus": ADD_BUS}.get(c.y, PLAIN) if not c.b else PLAIN
+
+
+def _goes_on(mine: list[int], c: Cycle, then: list[int], d: Cycle) -> bool:
+    """Whether the next cycle does the same one row further up: they may run as one."""
+    if mine[KIND] == PLAIN or mine[KIND] != then[KIND]:
+        return False
+    spaces = (A_SPACE, B_SPACE, W_SPACE)
+    if any(mine[s] != then[s] for s in spaces):
+        return False
+    if any(mine[s] >= 0 and then[s + 1] != mine[s + 1] + 1 for s in spaces):
+        return False
+    adds = mine[KIND] != SEND
+    return not adds or (c.T == "hold" and d.carry == "C")
 
 
 def _masks(c: Cycle) -> list[int]:

@@ -15,7 +15,7 @@ from lindecay.sram.encoding import encode
 from lindecay.sram.ledger import PROGRAMS
 from lindecay.sram.mapping import LayerPlan, MacroSpec
 from lindecay.sram.microcode import Program
-from lindecay.sram.planes import COLUMNS, WORDS, pack
+from lindecay.sram.planes import COLUMNS, WORDS, aligned, pack
 
 MANY = ("accumulate", "merge")  # one program a tile, one a merge
 ONE = [name for name in PROGRAMS if name not in MANY]
@@ -32,7 +32,7 @@ class LayerMachine:
     def __init__(self, ck: Checkpoint, layer: Layer, plan: LayerPlan, spec: MacroSpec):
         self.layer, self.plan, self.spec, self.law = layer, plan, spec, ck.law
         self.words = WORDS * -(-plan.outputs // COLUMNS)
-        self.used = pack(np.ones(plan.outputs, bool))
+        self.used = aligned(pack(np.ones(plan.outputs, bool)))
         self.cells = np.zeros((plan.row_tiles, plan.rows, self.words), np.uint64)
         lam, theta = layer.row("lam"), layer.row("theta")
         self.registers = np.array([lam[0], theta[0]], np.int64)
@@ -45,8 +45,9 @@ class LayerMachine:
     def _load(self, ck: Checkpoint, lam: np.ndarray, theta: np.ndarray) -> None:
         """Write weights and per-neuron rows: the state before the first clip."""
         p = self.plan
+        w = np.ascontiguousarray(self.layer.w.T).view(np.uint8)
         for k in range(p.bits):
-            self.cells[p.tile_of, p.weight_row + k] = pack(self.layer.w.T >> k & 1)
+            self.cells[p.tile_of, p.weight_row + k] = pack(w & np.uint8(1 << k))
         if "L" in self._rows_held():
             self._store(p.bases["L"], lam, ck.B - 1)
         if "H" in self._rows_held():

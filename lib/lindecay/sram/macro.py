@@ -20,6 +20,7 @@ from lindecay.sram.encoding import port_fault
 from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
 from lindecay.sram.machine import ID, ONE, LayerMachine
 from lindecay.sram.mapping import MacroSpec, Mapping, plan
+from lindecay.sram.planes import aligned
 
 _F = {name: i for i, name in enumerate(FIELDS)}
 
@@ -52,9 +53,9 @@ def run_layer(
     counts = np.zeros((len(PROGRAMS), len(FIELDS)), np.int64)
     err = np.zeros(3, np.int64)
     bases = np.array([machine.bases(t) for t in range(p.row_tiles)], np.int64)
-    cells = machine.cells.copy().reshape(-1)
-    latches = np.zeros(p.row_tiles * 3 * words, np.uint64)
-    bus = np.zeros(sliced.LONGEST * words, np.uint64)
+    cells = aligned(machine.cells)
+    latches = aligned(np.zeros(p.row_tiles * 3 * words, np.uint64))
+    bus = aligned(np.zeros(sliced.LONGEST * words, np.uint64))
     schedule = np.array([PROGRAMS.index(name) for name in machine.schedule], np.int64)
     zeros, merges = machine.zero_weights(), machine.merge_table()
     busiest = int(np.diff(indptr).max(initial=0))

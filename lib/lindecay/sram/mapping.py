@@ -159,7 +159,9 @@ def bits_for(low: int, high: int) -> int:
 
 def _sums(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Most negative and most positive sum of each neuron, int64 [outputs]."""
-    return np.minimum(w, 0).sum(1, dtype=int), np.maximum(w, 0).sum(1, dtype=int)
+    ones = np.ones(w.shape[1], np.float32)  # exact: weights have 8 bits
+    low, high = (f(w, 0).astype(np.float32) @ ones for f in (np.minimum, np.maximum))
+    return low.astype(np.int64), high.astype(np.int64)
 
 
 def _sums_of_tiles(w: np.ndarray, tile_of: np.ndarray, tiles: int) -> list[tuple]:

@@ -28,6 +28,7 @@ from lindecay.sram.encoding import (
     MORE_ROW,
     MORE_SPACE,
     REGISTER,
+    RUN,
     SEND,
     W_ROW,
     W_SPACE,
@@ -51,7 +52,7 @@ _DISCHARGES = FIELDS.index("discharges")
 _FLIPS = FIELDS.index("flips")
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def execute(
     cells, latches, height, words, rows, masks, starts, work, n, bases, registers,
     used, bus, macros, ports, counts, err,
@@ -82,54 +83,92 @@ def execute(
             G = load(latches, at + words)
             C = load(latches, at + 2 * words)
             U = load(used, block)
-            for i in range(start, stop):
+            many = ones(U)
+            i = start - 1
+            while i + 1 < stop:
+                i += 1
                 kind = rows[i, KIND]
-                if kind:
+                if kind:  # a run of like cycles, row after row
                     a = bases[tile, rows[i, A_SPACE]] + rows[i, A_ROW]
-                    if a < 0 or a >= height:
-                        err[:] = 2, i, a
-                        return p
+                    n_run = min(rows[i, RUN], stop - i)
+                    if a < 0 or a + n_run > height:
+                        n_run = 1
+                        if a < 0 or a >= height:
+                            err[:] = 2, i, a
+                            return p
                     where = (tile * height + a) * words + block
-                    A = load(cells, where)
+                    over = (i - start) * words + block
                     if kind == SEND:
-                        store(bus, (i - start) * words + block, A)
-                        change = A & U
-                        store(cells, where, A ^ change)
-                        down = down + ones(A)
-                        flips = flips + ones(change)
-                        chosen = chosen + ones(U)
-                        if block == 0:
-                            reads += 1
-                            writes += 1
-                        continue
-                    if kind == ADD_B:
-                        b = bases[tile, rows[i, B_SPACE]] + rows[i, B_ROW]
-                        if b < 0 or b >= height:
-                            err[:] = 2, i, b
-                            return p
-                        if ports == 1:
-                            err[:] = 4, i, b
-                            return p
-                        line = load(cells, (tile * height + b) * words + block)
-                        down = down + ones(line)
-                        reads += block == 0
-                    elif kind == ADD_T:
-                        line = T
+                        for k in range(n_run):
+                            A = load(cells, where + k * words)
+                            store(bus, over + k * words, A)
+                            change = A & U
+                            store(cells, where + k * words, A ^ change)
+                            down = down + ones(A)
+                            flips = flips + ones(change)
+                            chosen = chosen + many
                     else:
-                        line = load(bus, (i - start) * words + block)
-                    carry = C & splat(masks[i, 7])
-                    half = A ^ line
-                    change = (line ^ carry) & U
-                    C = (A & line) | (carry & half)
-                    T = (T & splat(masks[i, 15])) | (line & splat(masks[i, 17]))
-                    store(cells, where, A ^ change)
-                    down = down + ones(A)
-                    flips = flips + ones(change)
-                    chosen = chosen + ones(U)
+                        last = i + n_run - 1
+                        carry = C & splat(masks[i, 7])
+                        if kind == ADD_T:
+                            for k in range(n_run):
+                                A = load(cells, where + k * words)
+                                half = A ^ T
+                                change = (T ^ carry) & U
+                                carry = (A & T) | (carry & half)
+                                store(cells, where + k * words, A ^ change)
+                                down = down + ones(A)
+                                flips = flips + ones(change)
+                                chosen = chosen + many
+                        elif kind == ADD_B:
+                            b = bases[tile, rows[i, B_SPACE]] + rows[i, B_ROW]
+                            if b < 0 or b + n_run > height:
+                                n_run, last = 1, i
+                                if b < 0 or b >= height:
+                                    err[:] = 2, i, b
+                                    return p
+                            if ports == 1:
+                                err[:] = 4, i, b
+                                return p
+                            line, second = T, (tile * height + b) * words + block
+                            for k in range(n_run):
+                                A = load(cells, where + k * words)
+                                line = load(cells, second + k * words)
+                                half = A ^ line
+                                change = (line ^ carry) & U
+                                carry = (A & line) | (carry & half)
+                                store(cells, where + k * words, A ^ change)
+                                down = down + ones(A)
+                                down = down + ones(line)
+                                flips = flips + ones(change)
+                                chosen = chosen + many
+                            T = (T & splat(masks[last, 15])) | (
+                                line & splat(masks[last, 17])
+                            )
+                            if block == 0:
+                                reads += n_run
+                        else:
+                            line = T
+                            for k in range(n_run):
+                                A = load(cells, where + k * words)
+                                line = load(bus, over + k * words)
+                                half = A ^ line
+                                change = (line ^ carry) & U
+                                carry = (A & line) | (carry & half)
+                                store(cells, where + k * words, A ^ change)
+                                down = down + ones(A)
+                                flips = flips + ones(change)
+                                chosen = chosen + many
+                            T = (T & splat(masks[last, 15])) | (
+                                line & splat(masks[last, 17])
+                            )
+                        C = carry
+                        if block == 0:
+                            adds += n_run
                     if block == 0:
-                        reads += 1
-                        writes += 1
-                        adds += 1
+                        reads += n_run
+                        writes += n_run
+                    i += n_run - 1
                     continue
                 A, B, a, b, w = nothing, nothing, -1, -1, -1
                 if rows[i, A_SPACE] >= 0:
@@ -235,12 +274,24 @@ def _at_rest(cells, words, bits, out):
 
 @njit(cache=True)
 def _ones(words):
-    n = 0
-    for word in words:
-        while word:
-            word &= word - np.uint64(1)
-            n += 1
-    return n
+    """How many columns are set; `words` hold whole planes."""
+    n = splat(np.uint64(0))
+    for block in range(0, len(words), WORDS):
+        n = n + ones(load(words, block))
+    return total(n)
+
+
+@njit(cache=True)
+def _fired(latches, words, used, S):
+    """The tags G of the home tile as bytes; how many there are."""
+    n = splat(np.uint64(0))
+    for block in range(0, words, WORDS):
+        n = n + ones(load(latches, words + block) & load(used, block))
+    for first in range(0, len(S), 64):
+        tag = latches[words + (first >> 6)]
+        for j in range(min(64, len(S) - first)):
+            S[first + j] = tag >> np.uint64(j) & np.uint64(1)
+    return total(n)
 
 
 @njit(cache=True)
@@ -323,10 +374,7 @@ def run(
             elif op == CLAMP:
                 count[_CLAMPED] += _ones(latches[words : 2 * words] & used)
             elif op == FIRE:
-                count[_FIRED] += _ones(latches[words : 2 * words] & used)
-                for j in range(neurons):
-                    tag = latches[words + (j >> 6)]
-                    S[c, t, j] = tag >> np.uint64(j & 63) & np.uint64(1)
+                count[_FIRED] += _fired(latches, words, used, S[c, t])
             if V.size and s >= 0 and (s + 1) % len(schedule) == 0:
                 _integers(cells, words, B, V[c, t])
     return -1

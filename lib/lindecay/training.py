@@ -25,6 +25,7 @@ from rich.progress import (
 )
 from scipy import stats
 from snntorch import functional as sf
+from torch import nn
 
 from lindecay import events, integer, kernels, store
 from lindecay.networks import ARMS, Mlp, MlpSpec, export
@@ -50,6 +51,28 @@ class Plan:
         grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
         sizes = (clips.channels, p.hidden, 10)
         return MlpSpec("MLP-1", sizes, arm(self.arm).law, self.beta, grid)
+
+    def clips(self) -> events.Clips:
+        """What it trains on."""
+        return events.clips(self.data, "train", self.profile)
+
+    def network(self, clips: events.Clips) -> nn.Module:
+        """A fresh network for these clips."""
+        return Mlp(self.spec(clips))
+
+    def export(self, net: nn.Module, meta: dict) -> Checkpoint:
+        """The trained network as integers."""
+        return export(net, meta)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate."""
+        return LEARNING_RATE
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Whose source the result depends on."""
+        return MODULES
 
 
 def arm(name: str):
@@ -77,7 +100,7 @@ def train(plan: Plan, quiet: bool = False) -> Path:
     A killed run goes on at the last finished epoch, with the same result.
     """
     arm(plan.arm)
-    clips = events.clips(plan.data, "train", plan.profile)
+    clips = plan.clips()
     sizes = asdict(plan.profile)
     for unused in ("name", "seeds", "prove_clips"):
         sizes.pop(unused)
@@ -89,12 +112,12 @@ def train(plan: Plan, quiet: bool = False) -> Path:
         "data": clips.sha256,
         "source": clips.source,
     }
-    key = store.key_of(params, MODULES)
+    key = store.key_of(params, plan.modules)
 
     def build(folder: Path) -> None:
         _fit(plan, clips, folder, store_dir() / "unfinished" / f"{key}.pt", quiet)
 
-    return store.memo("training", params, MODULES, build)
+    return store.memo("training", params, plan.modules, build)
 
 
 MODULES = ("lindecay.training",)
@@ -104,8 +127,8 @@ def _fit(plan: Plan, clips, folder: Path, unfinished: Path, quiet: bool) -> None
     generator = torch.Generator().manual_seed(plan.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        net = Mlp(plan.spec(clips))
-    optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
+        net = plan.network(clips)
+    optimizer = torch.optim.Adam(net.parameters(), lr=plan.rate)
     curve = _resume(unfinished, net, optimizer, generator)
     with _progress(quiet) as bar:
         task = bar.add_task(
@@ -188,15 +211,15 @@ def _finish(plan: Plan, net, clips, curve, folder: Path) -> None:
         "arm": plan.arm,
         "epochs": plan.profile.epochs,
     }
-    export(net, meta).save(folder / "checkpoint.npz")
+    plan.export(net, meta).save(folder / "checkpoint.npz")
     torch.save(net.state_dict(), folder / "state.pt")
     (folder / "curve.json").write_text(json.dumps(curve, indent=1))
 
 
-def load(plan: Plan) -> Mlp:
+def load(plan: Plan) -> nn.Module:
     """The trained network in real weights, for the training forward."""
     folder = train(plan)
-    net = Mlp(plan.spec(events.clips(plan.data, "train", plan.profile)))
+    net = plan.network(plan.clips())
     net.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
     return net
 
@@ -207,7 +230,7 @@ def curve(plan: Plan) -> list[dict]:
 
 
 def training_forward(
-    net: Mlp, clips: events.Clips, batch: int = 50
+    net: nn.Module, clips: events.Clips, batch: int = 50
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(U, S) of every layer as int32 [clips, T, out], from the training code."""
     parts: list[list] = [[] for _ in net.layers]

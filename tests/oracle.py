@@ -86,12 +86,13 @@ def step(meta: dict, layer: dict, V: np.ndarray, x: np.ndarray) -> dict:
     low, high = -(2 ** (meta["B"] - 1)), 2 ** (meta["B"] - 1) - 1
     law, lam, theta = meta["law"], layer["lam"], layer["theta"]
     rest = decay(law, V, lam, layer.get("beta", 0), layer["shift"])
-    raw = rest + current(layer, x) * 2 ** meta["f"] + layer.get("bias", 0)
+    late = theta * (V > theta) if meta["reset"] == "late" else 0
+    raw = rest - late + current(layer, x) * 2 ** meta["f"] + layer.get("bias", 0)
     if law == "floor_after":
         raw = np.maximum(raw - lam, 0)
     U = np.clip(raw, low, high)
     S = U > theta
-    after = {"subtract": U - theta, "zero": np.zeros_like(U), "none": U}
+    after = {"subtract": U - theta, "zero": np.zeros_like(U), "none": U, "late": U}
     return {
         "U": U,
         "S": S,

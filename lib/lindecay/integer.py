@@ -3,6 +3,8 @@
     V' = decay(V);  U = clamp(V' + sum_j (w[j] << f) + bias);  S = U > theta;
     V  = U - theta * S        (or 0, or U: the reset)
 
+or, reset "late", snnTorch's habit: U stays, and the next step decays and subtracts.
+
 Fast because an input event only gathers one row of weights, or adds one kernel around
 its place. It is the middle party of every proof: training forward = integer network =
 array = oracle.
@@ -53,44 +55,93 @@ class Trace:
 
 
 @njit(cache=True)
-def _decay(law, v, lam, beta, shift):
+def _decay(law, v, lam, beta, shift, u, cleared):
+    """u = the membranes after their decay; `cleared` counts those brought to rest.
+
+    Here and below all stays in the arrays' own type (`kind`), so that a register holds
+    as many neurons as it can: int16 wherever the sums allow it.
+    """
+    kind = u.dtype.type
+    zero, half = kind(0), (1 << shift) >> 1
     if law == 0:  # shrink: sign(V) * max(|V| - lam, 0)
-        return max(v - lam, 0) if v >= 0 else min(v + lam, 0)
-    if law == 1:  # floor
-        return max(v - lam, 0)
-    if law == 3:  # drift
-        return v - lam
-    if law == 4:  # round to nearest, ties away from zero, of beta V / 2^n
-        half = (1 << shift) >> 1
-        a = (abs(v) * beta + half) >> shift
-        return a if v >= 0 else -a
-    if law == 5:  # V - (V >> k), truncating
-        return v - (v >> beta)
-    return v
+        for j in range(len(v)):
+            down, up = kind(v[j] - lam[j]), kind(v[j] + lam[j])
+            u[j] = kind(max(down, zero)) if v[j] >= zero else kind(min(up, zero))
+    elif law == 1:  # floor
+        for j in range(len(v)):
+            u[j] = kind(max(kind(v[j] - lam[j]), zero))
+    elif law == 3:  # drift
+        for j in range(len(v)):
+            u[j] = kind(v[j] - lam[j])
+    elif law == 4:  # round to nearest, ties away from zero, of beta V / 2^n
+        for j in range(len(v)):
+            size = kind((abs(np.int64(v[j])) * beta + half) >> shift)
+            u[j] = size if v[j] >= zero else kind(-size)
+    elif law == 5:  # V - (V >> k), truncating
+        for j in range(len(v)):
+            u[j] = kind(v[j] - (v[j] >> beta))
+    else:
+        u[:] = v
+    for j in range(len(v)):
+        cleared[j] = kind(cleared[j] + kind((v[j] != zero) & (u[j] == zero)))
 
 
 @njit(cache=True)
-def _step(v, current, theta, lam, law, beta, shift, reset, low, high, U, V, S):
-    """One step of every neuron; membranes cleared and clamped."""
-    clears = clamps = 0
-    for j in range(v.size):
-        d = _decay(law, v[j], lam[j], beta, shift)
-        clears += v[j] != 0 and d == 0
-        u = d + current[j]
-        if law == 2:  # floor after integration
-            u = max(u - lam[j], 0)
-        clamps += u < low or u > high
-        u = min(max(u, low), high)
-        s = u > theta[j]
-        if s:
-            v[j] = u - theta[j] if reset == 0 else (0 if reset == 1 else u)
-        else:
-            v[j] = u
-        S[j] = s
-        if U.size:
-            U[j] = u
-            V[j] = v[j]
-    return clears, clamps
+def _integrate(after, current, lam, low, high, u, clamped):
+    """u + current, clamped; `after`: the law that decays now."""
+    kind = u.dtype.type
+    zero = kind(0)
+    for j in range(len(u)):
+        u[j] = kind(u[j] + current[j])
+    if after:
+        for j in range(len(u)):
+            u[j] = kind(max(kind(u[j] - lam[j]), zero))
+    for j in range(len(u)):
+        held = kind(min(max(u[j], low), high))
+        clamped[j] = kind(clamped[j] + kind(held != u[j]))
+        u[j] = held
+
+
+@njit(cache=True)
+def _fire(theta, drops, keeps, u, v, S):
+    """S = u > theta; v = u, where it fired (u - drops * theta) * keeps (0 or 1)."""
+    kind = u.dtype.type
+    for j in range(len(u)):
+        fires = u[j] > theta[j]
+        S[j] = fires
+        v[j] = kind(kind(u[j] - kind(drops * theta[j])) * keeps) if fires else u[j]
+
+
+@njit(cache=True)
+def _late(theta, u, v):
+    """Subtract theta where the last step's membrane had fired."""
+    kind = u.dtype.type
+    for j in range(len(u)):
+        u[j] = kind(u[j] - theta[j]) if v[j] > theta[j] else u[j]
+
+
+@njit(cache=True)
+def _step(v, u, current, theta, lam, law, beta, shift, reset, low, high, S, lanes):
+    """One step of every neuron; `lanes` [2, out] count clears and clamps."""
+    kind = u.dtype.type
+    _decay(law, v, lam, beta, shift, u, lanes[0])
+    if law == 2:  # it decays after integration
+        lanes[0] = 0
+    if reset == 3:
+        _late(theta, u, v)
+    _integrate(law == 2, current, lam, low, high, u, lanes[1])
+    _fire(theta, kind(reset == 0), kind(reset != 1), u, v, S)
+
+
+@njit(cache=True)
+def _kept(c, t, steps, u, v, U, V, lanes, counts):
+    """Write a step down; empty the lanes before an int16 is full."""
+    if U.size:
+        U[c, t], V[c, t] = u, v
+    if t % 16384 == 16383 or t == steps - 1:
+        counts[0] += lanes[0].sum()
+        counts[1] += lanes[1].sum()
+        lanes[:] = 0
 
 
 @njit(cache=True)
@@ -99,23 +150,20 @@ def _run(
 ):
     """A linear layer: an event adds its row of weights."""
     clips, steps, out = S.shape
-    current = np.empty(out, np.int32)
-    v = np.empty(out, np.int32)
-    clears = clamps = 0
+    current, u, v = bias.copy(), bias.copy(), bias.copy()
+    lanes, counts = np.zeros((2, out), bias.dtype), np.zeros(2, np.int64)
     for c in range(clips):
         v[:] = 0
         for t in range(steps):
             current[:] = bias
             for e in range(indptr[c * steps + t], indptr[c * steps + t + 1]):
                 current += rows[channel[e]]
-            kept = c if U.size else 0
-            done = _step(
-                v, current, theta, lam, law, beta, shift, reset, low, high,
-                U[kept, t], V[kept, t], S[c, t],
+            _step(
+                v, u, current, theta, lam, law, beta, shift, reset, low, high, S[c, t],
+                lanes,
             )  # fmt: skip
-            clears += done[0]
-            clamps += done[1]
-    return clears, clamps, channel.size * out
+            _kept(c, t, steps, u, v, U, V, lanes, counts)
+    return counts[0], counts[1], channel.size * out
 
 
 @njit(cache=True)
@@ -147,9 +195,9 @@ def _run_planes(
 ):  # fmt: skip
     """A convolution: an event adds its kernel around its place."""
     clips, steps, out = S.shape
-    current, v = np.empty(out, np.int32), np.empty(out, np.int32)
-    clears, clamps, sops = 0, 0, 0
-    flat = sums.reshape(-1, sums.shape[2])
+    current, u, v, sops = bias.copy(), bias.copy(), bias.copy(), 0
+    lanes, counts = np.zeros((2, out), bias.dtype), np.zeros(2, np.int64)
+    kind, flat = bias.dtype.type, sums.reshape(-1, sums.shape[2])
     for c in range(clips):
         v[:] = 0
         for t in range(steps):
@@ -159,15 +207,29 @@ def _run_planes(
             for o in range(flat.shape[1]):  # neurons lie channel by channel
                 for k in range(flat.shape[0]):
                     j = o * flat.shape[0] + k
-                    current[j] = bias[j] + flat[k, o]
-            kept = c if U.size else 0
-            done = _step(
-                v, current, theta, lam, law, beta, shift, reset, low, high,
-                U[kept, t], V[kept, t], S[c, t],
+                    current[j] = kind(bias[j] + flat[k, o])
+            _step(
+                v, u, current, theta, lam, law, beta, shift, reset, low, high, S[c, t],
+                lanes,
             )  # fmt: skip
-            clears += done[0]
-            clamps += done[1]
-    return clears, clamps, sops
+            _kept(c, t, steps, u, v, U, V, lanes, counts)
+    return counts[0], counts[1], sops
+
+
+def narrowest(ck: Checkpoint, layer: Layer, indptr: np.ndarray):
+    """int16 where no sum of a step can leave it, else int32.
+
+    A sum is at most that of all weights of one sign, and at most the busiest step's
+    events times the largest weight.
+    """
+    w = layer.w.reshape(len(layer.w), -1).astype(np.int64)
+    ends = np.minimum(w, 0).sum(1).min(), np.maximum(w, 0).sum(1).max()
+    all_on = max(-int(ends[0]), int(ends[1]))
+    busiest = int(np.diff(indptr).max(initial=0)) * int(np.abs(w).max(initial=0))
+    bias = 0 if layer.bias is None else int(np.abs(layer.bias).max())
+    steady = int(max(layer.row("lam").max(), layer.row("theta").max()))
+    reach = (min(all_on, busiest) << ck.f) + bias + steady + 2**ck.B
+    return np.int16 if reach < 2**15 else np.int32
 
 
 def run_layer(
@@ -175,28 +237,27 @@ def run_layer(
 ) -> LayerTrace:
     """One layer over all clips; events, already pooled, as CSR over (clip, step)."""
     shape = (clips, ck.steps, layer.out)
-    U, V = (np.zeros(shape if record else (1, ck.steps, 0), np.int32) for _ in "UV")
-    S = np.zeros(shape, np.uint8)
+    U, V = (np.zeros(shape if record else (0, 0, 0), np.int32) for _ in "UV")
+    S, kind = np.zeros(shape, np.uint8), narrowest(ck, layer, indptr)
     rest = (
-        layer.row("bias"),
-        layer.row("theta"),
-        layer.row("lam"),
+        layer.row("bias").astype(kind),
+        layer.row("theta").astype(kind),
+        layer.row("lam").astype(kind),
         LAWS.index(ck.law),
         0 if layer.beta is None else int(layer.beta),
         layer.beta_shift or 0,
         RESETS.index(ck.reset),
-        ck.v_min,
-        ck.v_max,
+        kind(ck.v_min),
+        kind(ck.v_max),
         U,
         V,
         S,
     )
     order = (1, 2, 3, 0) if layer.kind == "conv" else (1, 0)  # neurons last
-    rows = layer.w.astype(np.int32) << ck.f
-    rows = np.ascontiguousarray(rows.transpose(order))
+    rows = np.ascontiguousarray(layer.w.transpose(order)).astype(kind) << kind(ck.f)
     if layer.kind == "conv":
         channels, *sides = layer.map
-        sums = np.zeros((*sides, channels), np.int32)
+        sums = np.zeros((*sides, channels), kind)
         place = (layer.seen, layer.stride, layer.padding, sums)
         clears, clamps, sops = _run_planes(indptr, channel, rows, *place, *rest)
     else:
@@ -256,9 +317,10 @@ def run(ck: Checkpoint, clips: Clips, record: bool = True) -> Trace:
     indptr, channel = clips.indptr, clips.channel
     layers = []
     for layer in ck.layers:
+        if layers:
+            indptr, channel = as_events(layers[-1].S)
         indptr, channel = pooled(layer, indptr, channel)
         layers.append(run_layer(ck, layer, indptr, channel, len(clips), record))
-        indptr, channel = as_events(layers[-1].S)
     return Trace(layers)
 
 

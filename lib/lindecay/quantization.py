@@ -24,7 +24,7 @@ from lindecay.store import write_atomic
 
 FORMAT = 1
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
-RESETS = ("subtract", "zero", "none")
+RESETS = ("subtract", "zero", "none", "late")  # late: after the next decay
 EXACT = 2**24  # float32 holds every integer up to here
 
 

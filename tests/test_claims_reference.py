@@ -14,9 +14,9 @@ from lindecay.settings import Fault
 def copy(tmp_path, monkeypatch):
     """A copy of data/reference that a test may doctor, sealed."""
     home = tmp_path / "reference"
-    shutil.copytree(reference.folder(), home)
+    shutil.copytree(sealed.folder(), home)
     sealed.seal(home)
-    monkeypatch.setattr(reference, "folder", lambda: home)
+    monkeypatch.setattr(sealed, "folder", lambda: home)
     return home
 
 

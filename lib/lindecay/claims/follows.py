@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lindecay import reference
+from lindecay.claims import sealed
 from lindecay.results import Result
 from lindecay.settings import Fault
 
@@ -26,7 +26,7 @@ Values = dict[str, dict[str, Any]]  # id -> fields of a result that follow
 def records() -> list[Path]:
     """The committed predictions, one file for each set (or network of a set)."""
     try:
-        home = reference.folder()
+        home = sealed.folder()
     except Fault:
         return []
     return sorted(home.glob("*/predictions.json"))
@@ -160,6 +160,8 @@ def reruns() -> tuple[list[tuple[str, str]], list[str]]:
 
     Only where the very clips of the reference are (by sha256); elsewhere a note.
     """
+    from lindecay import reference  # torch, and only here
+
     wrong, notes = [], []
     for name in (path.parent.name for path in records()):
         try:

@@ -9,12 +9,16 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from lindecay import reference
-from lindecay.settings import Fault
+from lindecay.settings import Fault, committed
 from lindecay.store import write_atomic
 
 NAME = "SHA256SUMS"
 MEND = "edited by hand? `lindecay reference --seal` renews the seal on purpose"
+
+
+def folder() -> Path:
+    """data/reference of the checkout or the installed package."""
+    return committed("reference")
 
 
 def files(home: Path) -> list[Path]:
@@ -33,7 +37,7 @@ def sums(home: Path) -> dict[str, str]:
 
 def seal(home: Path | None = None) -> Path:
     """Write the seal of the committed reference; returns its path."""
-    home = home or reference.folder()
+    home = home or folder()
     lines = [f"{digest}  {name}\n" for name, digest in sums(home).items()]
     return write_atomic(home / NAME, "".join(lines))
 
@@ -48,7 +52,7 @@ def told(home: Path) -> dict[str, str]:
 def broken(home: Path | None = None) -> Iterator[tuple[str, str]]:
     """(file, what is wrong) of each file that is not what was sealed."""
     try:
-        home = home or reference.folder()
+        home = home or folder()
     except Fault:
         return  # nothing is committed yet
     now, then = sums(home), told(home)

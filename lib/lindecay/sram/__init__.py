@@ -11,8 +11,9 @@ from lindecay.sram.layouts import emulate
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.machine import LayerMachine
 from lindecay.sram.macro import Run, build
-from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping, plan
+from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping
 from lindecay.sram.microcode import Cycle, PortFault, Program
+from lindecay.sram.tiles import TiledMachine, TiledPlan, plan
 
 __all__ = [
     "Array",
@@ -27,6 +28,8 @@ __all__ = [
     "Program",
     "Run",
     "Seen",
+    "TiledMachine",
+    "TiledPlan",
     "bench",
     "build",
     "closed_forms",

@@ -10,7 +10,7 @@ B and C run clip by clip in numpy, for proofs on samples; A alone is fast.
 import numpy as np
 
 from lindecay.events import Clips
-from lindecay.integer import LayerTrace, Trace, as_events, fits
+from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
 from lindecay.sram import macro
@@ -36,7 +36,7 @@ def emulate(
     """Run an integer checkpoint on emulated macros of any layout.
 
     Args:
-        ck: integer checkpoint, fully connected layers.
+        ck: integer checkpoint; convolutions in layout A alone.
         clips: events, binary per bin and channel.
         spec: macro, layout and update; 256 x 256 of layout A by default.
         record: keep U and V of every neuron and step.
@@ -54,13 +54,26 @@ def emulate(
     if spec.layout == "A":
         return macro.emulate(ck, clips, spec, record, **more)
     fits(ck, clips)
+    _linear(ck, spec)
     machines = [MACHINES[spec.layout, spec.update](ck, x, spec) for x in ck.layers]
     indptr, channel, states, ledger = clips.indptr, clips.channel, [], Ledger()
     for machine in machines:
+        indptr, channel = pooled(machine.layer, indptr, channel)
         state = _run(machine, indptr, channel, len(clips), ck.steps, record)
         states, ledger = [*states, state], ledger + machine.ledger
         indptr, channel = as_events(state.S)
     return Run(Trace(states), ledger, Mapping(spec, tuple(m.plan for m in machines)))
+
+
+def _linear(ck: Checkpoint, spec: MacroSpec) -> None:
+    """Fault where a convolution would need words or an adder tree."""
+    for layer in ck.layers:
+        if layer.kind != "linear":
+            raise Fault(
+                f"{layer.name}: a {layer.kind} layer has no mapping here",
+                expected="layout A",
+                found=f"layout {spec.layout}",
+            )
 
 
 def _known_inputs(clips: Clips) -> None:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lindecay.events import Clips
-from lindecay.integer import LayerTrace, Trace, as_events, fits
+from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
 from lindecay.quantization import Checkpoint
 from lindecay.sram import sliced
 from lindecay.sram.encoding import port_fault
 from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
 from lindecay.sram.machine import ID, ONE, LayerMachine
-from lindecay.sram.mapping import MacroSpec, Mapping, plan
+from lindecay.sram.mapping import MacroSpec, Mapping
 from lindecay.sram.planes import aligned
+from lindecay.sram.tiles import TiledMachine, plan
 
 _F = {name: i for i, name in enumerate(FIELDS)}
 
@@ -93,8 +94,23 @@ def _in_columns(counts: np.ndarray, cols: int) -> np.ndarray:
 def build(ck: Checkpoint, spec: MacroSpec) -> tuple[Mapping, list[LayerMachine]]:
     """Lay a network out and load its bits."""
     mapping = plan(ck, spec)
+    kinds = {"linear": LayerMachine, "conv": TiledMachine}
     pairs = zip(ck.layers, mapping.layers)
-    return mapping, [LayerMachine(ck, layer, p, spec) for layer, p in pairs]
+    return mapping, [kinds[layer.kind](ck, layer, p, spec) for layer, p in pairs]
+
+
+def run_tiles(
+    tiled: TiledMachine, indptr, channel, clips, steps, record, progress
+) -> tuple[LayerTrace, Ledger]:
+    """A convolution over all clips: its tiles, one after the other on this computer."""
+    events = tiled.events(indptr, channel)
+    parts = [
+        run_layer(tile, *seen, clips, steps, record)
+        for tile, seen in zip(tiled.tiles(), events)
+    ]
+    if progress:
+        progress(clips, clips)
+    return tiled.joined(parts, events)
 
 
 def emulate(
@@ -108,12 +124,13 @@ def emulate(
     """Run an integer checkpoint on emulated macros, bit by bit.
 
     Args:
-        ck: integer checkpoint, fully connected layers.
+        ck: integer checkpoint, linear layers and convolutions.
         clips: events, binary per bin and channel.
         spec: size and kind of macro; 256 x 256, 10T by default.
         record: keep U and V of every neuron and step.
         progress: called with clips done and clips in all, layer by layer.
-        alter: called with index and machine of each layer before it runs; mutants.
+        alter: called with index and machine of each layer (of a convolution: of the
+            tile that all others follow) before it runs; mutants.
 
     Returns:
         Run: trace (equal to `integer.run`'s), ledger, mapping.
@@ -127,13 +144,17 @@ def emulate(
     indptr, channel = clips.indptr, clips.channel
     states, ledger = [], Ledger()
     for i, machine in enumerate(machines):
-        machine.events = channel
+        if i:
+            indptr, channel = as_events(states[-1].S)
+        indptr, channel = pooled(ck.layers[i], indptr, channel)
+        tiled = isinstance(machine, TiledMachine)
+        one = machine.machine if tiled else machine
+        one.events = machine.spikes(indptr, channel) if tiled else channel
         if alter:
-            alter(i, machine)
-        state, book = run_layer(
+            alter(i, one)
+        go = run_tiles if tiled else run_layer
+        state, book = go(
             machine, indptr, channel, len(clips), ck.steps, record, progress
         )
         states, ledger = [*states, state], ledger + book
-        if i + 1 < len(machines):
-            indptr, channel = as_events(state.S)
     return Run(Trace(states), ledger, mapping)

@@ -295,8 +295,3 @@ def _merges(bounds, A: int, f: int, bits: int, how: str):
                 yield Merge(done, dst, src, 0, own, sent, _width(bounds[dst], bits))
         gone = {src for _, src in pairs}
         active, done = [t for t in active if t not in gone], done + 1
-
-
-def plan(ck: Checkpoint, spec: MacroSpec) -> Mapping:
-    """Lay a network onto macros, layer by layer."""
-    return Mapping(spec, tuple(plan_layer(ck, layer, spec) for layer in ck.layers))

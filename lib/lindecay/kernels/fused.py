@@ -19,6 +19,7 @@ SUBTRACT, ZERO = 0, 1  # as in rule.RESETS
 # Neurons whose state stays in the cache (256 kB of float32). Long rows stream: with
 # 2,048 neurons a block the same loop took 1.6 times as long.
 BLOCK = 65536
+SUM = 128  # terms of a parameter's gradient that are added up in the loop's dtype
 
 
 def constants(rule: Rule, dtype) -> np.ndarray:
@@ -41,50 +42,43 @@ def kind(rule: Rule) -> Rule:
 
 
 @njit
-def spread(out, values, start, n):
-    """out[j] = values[(start + j) % len(values)] without a division each."""
-    a = start % values.size
-    for j in range(n):
-        out[j] = values[a]
-        a = a + 1 if a + 1 < values.size else 0
-
-
-@njit
-def collect(out, values, start, n):
-    """out[(start + j) % len(out)] += values[j], in float64."""
-    a = start % out.size
-    for j in range(n):
+def collect(out, values):
+    """out[j % len(out)] += values[j], in float64; then values are zero."""
+    a = 0
+    for j in range(values.size):
         out[a] += values[j]
+        values[j] = 0
         a = a + 1 if a + 1 < out.size else 0
 
 
 @cache
 def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
-    """Compiled forward pass; `vector`: parameters differ between neurons; `fires`,
-    `stores`: whether spikes and U are written; `inplace`: U over the current."""
+    """Compiled forward pass; `vector`: parameters differ between neurons, and repeat
+    after `period` of them; `fires`, `stores`: whether spikes and U are written;
+    `inplace`: U over the current."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, CLAMP = rule.delayed, rule.clamp is not None
     WHOLE, ROUND = rule.shift is not None, ROUNDINGS.index(rule.rounding)
 
     @njit(cache=True, error_model="numpy")
-    def run(current, state, spikes, membrane, leak, theta, const):
+    def run(current, state, spikes, membrane, leak, theta, const, period):
         zero, half, one, power, low, high, huge = const[:7]
         steps, many = current.shape
-        scratch = np.empty((3, BLOCK), current.dtype)
-        v, p, th = scratch[0], scratch[1], scratch[2]
+        block = np.empty(BLOCK, current.dtype)
         p0, th0 = leak[0], theta[0]
         finite = True
-        for c in range(0, many, BLOCK):
-            n = min(BLOCK, many - c)
-            for j in range(n):
-                v[j] = state[c + j]
-            if vector:
-                spread(p, leak, c, n)
-                spread(th, theta, c, n)
-            for t in range(steps):
-                i_, s_ = current[t, c : c + n], spikes[t, c : c + n]
-                u_ = i_ if inplace else membrane[t, c : c + n]
-                for j in range(n):
+        for row in range(-(-many // BLOCK) * steps):
+            c, t = row // steps * BLOCK, row % steps
+            first, end = c, min(c + BLOCK, many)
+            if t == 0:
+                block[: end - c] = state[c:end]
+            while first < end:  # one stretch of parameters after the other
+                a = first % period
+                last = min(first + period - a, end)
+                p, th, v = leak[a:], theta[a:], block[first - c : last - c]
+                i_, s_ = current[t, first:last], spikes[t, first:last]
+                u_ = i_ if inplace else membrane[t, first:last]
+                for j in range(last - first):
                     if vector:
                         p0, th0 = p[j], th[j]
                     old, i = v[j], i_[j]
@@ -112,8 +106,9 @@ def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
                     if RESET == ZERO and not DELAYED:
                         u = u * (one - s)
                     v[j] = u
-            for j in range(n):
-                state[c + j] = v[j]
+                first = last
+            if t == steps - 1:
+                state[c:end] = block[: end - c]
         return finite
 
     return run
@@ -128,28 +123,28 @@ def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
     WHOLE, BUMP = rule.shift is not None, SURROGATES.index(rule.surrogate)
 
     @njit(cache=True, error_model="numpy")
-    def run(gs, gu, membrane, carry, grad, leak, theta, gleak, gtheta, const):
+    def run(gs, gu, membrane, carry, grad, leak, theta, gleak, gtheta, const, period):
         zero, one, power, low, high = const[0], const[2], const[3], const[4], const[5]
         inverse, k, atan, half_k = const[7], const[8], const[9], const[10]
         steps, many = membrane.shape
-        scratch = np.empty((5, BLOCK), membrane.dtype)
-        d_, p, th, gp, gth = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+        block = np.empty(BLOCK, membrane.dtype)
+        gps, gths = np.zeros((2, period if learn else 1), membrane.dtype)
         p0, th0 = leak[0], theta[0]
-        for c in range(0, many, BLOCK):
-            n = min(BLOCK, many - c)
-            for j in range(n):
-                d_[j] = carry[c + j]
-            if vector:
-                spread(p, leak, c, n)
-                spread(th, theta, c, n)
-            if learn:
-                scratch[3:] = zero
-            for t in range(steps - 1, -1, -1):
-                ts = t if gs.shape[0] > 1 else 0
-                s_, u_ = gs[ts, c : c + n], membrane[t, c : c + n]
-                g_ = u_ if inplace else grad[t, c : c + n]
-                o_ = gu[t, c : c + n] if outer else u_
-                for j in range(n):
+        for row in range(-(-many // BLOCK) * steps):
+            c, t = row // steps * BLOCK, steps - 1 - row % steps
+            first, end = c, min(c + BLOCK, many)
+            ts = t if gs.shape[0] > 1 else 0
+            if t == steps - 1:
+                block[: end - c] = carry[c:end]
+            while first < end:  # one stretch of parameters after the other
+                a = first % period
+                last = min(first + period - a, end)
+                p, th, d_ = leak[a:], theta[a:], block[first - c : last - c]
+                s_, u_ = gs[ts, first:last], membrane[t, first:last]
+                g_ = u_ if inplace else grad[t, first:last]
+                o_ = gu[t, first:last] if outer else u_
+                gp, gth = gps[a:], gths[a:]
+                for j in range(last - first):
                     if vector:
                         p0, th0 = p[j], th[j]
                     u, ahead = u_[j], d_[j]  # U[t], δ[t+1]
@@ -189,10 +184,11 @@ def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
                             gp[j] -= g
                     g_[j] = g
                     d_[j] = g
-            for j in range(n):
-                carry[c + j] = d_[j]
-            if learn:
-                collect(gleak, gp, c, n)
-                collect(gtheta, gth, c, n)
+                first = last
+            if learn and t % max(1, SUM * period // (end - c)) == 0:
+                collect(gleak, gps)
+                collect(gtheta, gths)
+            if t == 0:
+                carry[c:end] = block[: end - c]
 
     return run

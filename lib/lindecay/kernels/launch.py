@@ -3,12 +3,17 @@
 One flat array per tensor, [T, neurons]; parameters are one number, or one a neuron.
 """
 
+from math import prod
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from lindecay.kernels import fused, plain
 from lindecay.kernels.rule import Rule
 from lindecay.settings import Fault
+
+SHORT = 1024  # neurons in the shortest stretch of parameters
 
 
 def leak_of(rule: Rule, lam: Tensor, beta: Tensor) -> Tensor:
@@ -56,6 +61,18 @@ def flat(x: Tensor):
     return x.detach().reshape(x.shape[0], -1).numpy()
 
 
+def period_of(p: Tensor, th: Tensor, shape, learn: bool) -> int:
+    """Neurons after which leak and threshold repeat, and their gradients are summed.
+
+    A whole row where nothing differs; else at least SHORT, so that the loop over one
+    stretch is worth starting and its parameters stay in the first cache.
+    """
+    most = max(p.numel(), th.numel())
+    if most == 1 and not learn:
+        return max(1, prod(shape[1:]))
+    return most * -(-SHORT // most)
+
+
 class Launch:
     """Leak and threshold as the compiled loops read them, and their gradients."""
 
@@ -63,6 +80,11 @@ class Launch:
         self.rule, self.leak, self.theta, self.shape = rule, leak, theta, shape[1:]
         self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
         self.vector = self.p.numel() + self.th.numel() > 2
+        self.period = period_of(self.p, self.th, shape, any(needs[1:3]))
+        self.stretched = [
+            np.resize(x.numpy(), self.period if self.vector else 1)
+            for x in (self.p, self.th)
+        ]
         self.more_theta = 0.0  # what reaches θ past the loop
         self.needs, self.kind = needs, fused.kind(rule)
         self.gp = torch.zeros(self.p.shape, dtype=torch.float64)
@@ -78,7 +100,7 @@ class Launch:
         go = fused.forward(self.kind, self.vector, fires, stores, inplace)
         outs = [flat(current if x is None else x) for x in (spikes, membrane)]
         now = state.reshape(-1).numpy()
-        ok = go(flat(current), now, *outs, self.p.numpy(), self.th.numpy(), self.const)
+        ok = go(flat(current), now, *outs, *self.stretched, self.const, self.period)
         if check and not ok:
             raise Fault("current is not finite", found="NaN or infinity")
 
@@ -94,8 +116,10 @@ class Launch:
             *(flat(x) for x in (gs, membrane if gu is None else gu, membrane)),
             carry.reshape(-1).numpy(),
             flat(membrane if inplace else grad),
-            *(x.numpy() for x in (self.p, self.th, self.gp, self.gth)),
+            *self.stretched,
+            *(x.numpy() for x in (self.gp, self.gth)),
             self.const,
+            self.period,
         )
 
     def gradients(self, grad, carry, first):

@@ -87,29 +87,29 @@ def _decay(law, v, lam, beta, shift, u, cleared):
 
 
 @njit(cache=True)
-def _integrate(after, current, lam, low, high, u, clamped):
-    """u + current, clamped; `after`: the law that decays now."""
+def _after(current, lam, u):
+    """The law that decays after integration; `current` is used up."""
     kind = u.dtype.type
-    zero = kind(0)
     for j in range(len(u)):
-        u[j] = kind(u[j] + current[j])
-    if after:
-        for j in range(len(u)):
-            u[j] = kind(max(kind(u[j] - lam[j]), zero))
-    for j in range(len(u)):
-        held = kind(min(max(u[j], low), high))
-        clamped[j] = kind(clamped[j] + kind(held != u[j]))
-        u[j] = held
+        u[j] = kind(max(kind(kind(u[j] + current[j]) - lam[j]), kind(0)))
+    current[:] = 0
 
 
 @njit(cache=True)
-def _fire(theta, drops, keeps, u, v, S):
-    """S = u > theta; v = u, where it fired (u - drops * theta) * keeps (0 or 1)."""
+def _settle(current, theta, low, high, drops, keeps, u, v, S, clamped):
+    """u + current, clamped; S = u > theta; v = u, where it fired (u - theta) or 0 or u.
+
+    drops, keeps: 0 or 1, v = (u - drops * theta) * keeps.
+    """
     kind = u.dtype.type
     for j in range(len(u)):
-        fires = u[j] > theta[j]
+        raw = kind(u[j] + current[j])
+        held = kind(min(max(raw, low), high))
+        clamped[j] = kind(clamped[j] + kind(held != raw))
+        u[j] = held
+        fires = held > theta[j]
         S[j] = fires
-        v[j] = kind(kind(u[j] - kind(drops * theta[j])) * keeps) if fires else u[j]
+        v[j] = kind(kind(held - kind(drops * theta[j])) * keeps) if fires else held
 
 
 @njit(cache=True)
@@ -125,12 +125,13 @@ def _step(v, u, current, theta, lam, law, beta, shift, reset, low, high, S, lane
     """One step of every neuron; `lanes` [2, out] count clears and clamps."""
     kind = u.dtype.type
     _decay(law, v, lam, beta, shift, u, lanes[0])
-    if law == 2:  # it decays after integration
-        lanes[0] = 0
     if reset == 3:
         _late(theta, u, v)
-    _integrate(law == 2, current, lam, low, high, u, lanes[1])
-    _fire(theta, kind(reset == 0), kind(reset != 1), u, v, S)
+    if law == 2:
+        lanes[0] = 0  # no decay before integration, nothing that it cleared
+        _after(current, lam, u)
+    drops, keeps = kind(reset == 0), kind(reset != 1)
+    _settle(current, theta, low, high, drops, keeps, u, v, S, lanes[1])
 
 
 @njit(cache=True)
@@ -222,13 +223,15 @@ def narrowest(ck: Checkpoint, layer: Layer, indptr: np.ndarray):
     A sum is at most that of all weights of one sign, and at most the busiest step's
     events times the largest weight.
     """
-    w = layer.w.reshape(len(layer.w), -1).astype(np.int64)
-    ends = np.minimum(w, 0).sum(1).min(), np.maximum(w, 0).sum(1).max()
-    all_on = max(-int(ends[0]), int(ends[1]))
-    busiest = int(np.diff(indptr).max(initial=0)) * int(np.abs(w).max(initial=0))
-    bias = 0 if layer.bias is None else int(np.abs(layer.bias).max())
-    steady = int(max(layer.row("lam").max(), layer.row("theta").max()))
-    reach = (min(all_on, busiest) << ck.f) + bias + steady + 2**ck.B
+    busiest = int(np.diff(indptr).max(initial=0))
+    largest = max(-int(layer.w.min(initial=0)), int(layer.w.max(initial=0)))
+    steady = int(max(layer.row("lam").max(), layer.row("theta").max())) + 2**ck.B
+    steady += 0 if layer.bias is None else int(np.abs(layer.bias).max())
+    reach = (busiest * largest << ck.f) + steady
+    if reach >= 2**15:
+        w = layer.w.reshape(len(layer.w), -1)
+        ends = (f(w, 0).sum(1, dtype=np.int64) for f in (np.minimum, np.maximum))
+        reach = (max(int(np.abs(end).max()) for end in ends) << ck.f) + steady
     return np.int16 if reach < 2**15 else np.int32
 
 
@@ -238,7 +241,7 @@ def run_layer(
     """One layer over all clips; events, already pooled, as CSR over (clip, step)."""
     shape = (clips, ck.steps, layer.out)
     U, V = (np.zeros(shape if record else (0, 0, 0), np.int32) for _ in "UV")
-    S, kind = np.zeros(shape, np.uint8), narrowest(ck, layer, indptr)
+    S, kind = np.empty(shape, np.uint8), narrowest(ck, layer, indptr)
     rest = (
         layer.row("bias").astype(kind),
         layer.row("theta").astype(kind),
@@ -254,7 +257,7 @@ def run_layer(
         S,
     )
     order = (1, 2, 3, 0) if layer.kind == "conv" else (1, 0)  # neurons last
-    rows = np.ascontiguousarray(layer.w.transpose(order)).astype(kind) << kind(ck.f)
+    rows = layer.w.transpose(order).astype(kind, order="C") << kind(ck.f)
     if layer.kind == "conv":
         channels, *sides = layer.map
         sums = np.zeros((*sides, channels), kind)

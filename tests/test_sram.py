@@ -85,6 +85,29 @@ def test_array_equals_integer_network_and_oracle(law, reset, tmp_path):
         assert all(x.clears for x in layers)
 
 
+@pytest.mark.parametrize("law", ["exponential", "shift", "none", "floor_after"])
+def test_a_late_reset_is_the_same_in_every_layout(law, tmp_path):
+    """snnTorch's habit: the spike of a step is subtracted after the next decay."""
+    ck = network((50, 40, 10), law, "late")
+    clips = clips_for(ck)
+    run = sram.emulate(ck, clips, MacroSpec(rows=96, cols=32))
+    assert_equal_to_both(ck, clips, run, tmp_path / "ck.npz")
+    once = integer.run(Checkpoint(ck.meta | {"reset": "subtract"}, ck.layers), clips)
+    if law in ("exponential", "shift"):
+        assert any((a.S != b.S).any() for a, b in zip(once.layers, run.trace.layers))
+    for spec in LAYOUTS:
+        other = sram.emulate(ck, clips, spec)
+        assert mutants.differences(other.trace, run.trace) == [0, 0]
+        assert other.ledger.conserved(spec.cols) == []
+
+
+@pytest.mark.parametrize("law", ["shrink", "floor", "drift"])
+def test_a_late_reset_is_refused_where_the_decay_needs_the_tag(law):
+    ck = network((20, 10), law, "late")
+    with pytest.raises(Fault, match="layer0: a late reset has no array form"):
+        sram.emulate(ck, clips_for(ck), SMALL)
+
+
 @given(
     B=st.integers(6, 16),
     f=st.integers(0, 4),

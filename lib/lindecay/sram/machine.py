@@ -152,4 +152,7 @@ def _schedule(ck: Checkpoint, layer: Layer) -> list[str]:
         steps = ["extend", "accumulate", "merge", "bias", "decay", *steps[5:]]
     if layer.bias is None:
         steps.remove("bias")
+    if ck.reset == "late":  # the tags of the last step are still in their latches
+        steps.remove("reset")
+        steps.insert(1 if steps[0] == "decay" else 0, "reset")
     return steps

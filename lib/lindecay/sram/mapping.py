@@ -181,6 +181,12 @@ def check_layer(ck: Checkpoint, layer: Layer) -> None:
     if layer.beta is not None and ck.law == "exponential":
         most = (1 << layer.beta_shift) - 1
         _within(layer, "beta", np.atleast_1d(layer.beta), 0, most)
+    if ck.reset == "late" and ck.law in ("shrink", "floor", "drift"):
+        raise Fault(
+            f"{layer.name}: a late reset has no array form under the law {ck.law!r}",
+            expected="reset at once: the decay needs the tag that the spike left",
+            found="reset 'late'",
+        )
     if layer.beta is not None and np.size(layer.beta) != 1:
         raise Fault(
             f"{layer.name}: beta per neuron has no program",

@@ -217,7 +217,7 @@ def fire(B: int, per_neuron: bool = False) -> Program:
 
 
 def reset(kind: str, B: int, per_neuron: bool = False) -> Program:
-    """Where G: subtract θ, or clear, or nothing."""
+    """Where G: subtract θ (at once or late), or clear, or nothing."""
     if kind == "none":
         return Program("reset", ())
     if kind == "zero":

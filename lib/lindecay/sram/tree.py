@@ -26,6 +26,7 @@ from lindecay.sram.words import (
     Words,
     decayed,
     integrated,
+    late,
     reset,
 )
 
@@ -101,7 +102,7 @@ class TreeMachine(LayerMachine):
         layer = _rows_of(self.layer, mine)
         v = self.memory.read(row)[0][:n]
         rest = decayed(self.ck, layer, v)
-        raw = integrated(self.ck, layer, rest, current[:n])
+        raw = integrated(self.ck, layer, rest - late(self.ck, layer, v), current[:n])
         U = np.clip(raw, self.ck.v_min, self.ck.v_max)
         fired = U > layer.row("theta")
         V = reset(self.ck, layer, U, fired)
@@ -138,6 +139,7 @@ class InPlaceMachine(TreeMachine):
         return -(-len(self.layer.w) // self.spec.cols)
 
     def clear(self) -> None:
+        self.array.G[:] = False  # no spike is owed a reset
         self.run("clear")
 
     def run(self, name: str, program: Program | None = None, **more: int) -> None:
@@ -164,6 +166,8 @@ class InPlaceMachine(TreeMachine):
             self.run("decay")
             clears = int(np.sum((v != 0) & (a.peek("V", ck.B) == 0)))
             self.bill("decay", Counts(cleared=clears))
+        if self.late:
+            self.run("reset")
         if ck.law != "drift":
             self.run("extend")
         width = self.A - ck.f
@@ -178,7 +182,8 @@ class InPlaceMachine(TreeMachine):
         self.run("fire")
         fired = a.G.copy()
         self.bill("fire", Counts(fired=int(fired.sum())))
-        self.run("reset")
+        if not self.late:
+            self.run("reset")
         return Step(U, a.peek("V", ck.B), fired, clears, clamps)
 
 

@@ -48,6 +48,11 @@ class Words:
         self.counts.columns_read += bits.size
         self.counts.sense_ops += bits.size
         self.counts.discharges += int(bits.sum())
+        return self.peek(row)
+
+    def peek(self, row: int) -> np.ndarray:
+        """The same for an observer: latches that know, no wordline rises."""
+        bits = self.cells[:, row]
         words = bits[:, : self.per_row * self.width]
         words = words.reshape(len(bits), self.per_row, self.width).astype(np.int64)
         weight = 2 ** np.arange(self.width, dtype=np.int64)
@@ -112,8 +117,14 @@ def integrated(ck: Checkpoint, layer: Layer, v: np.ndarray, current: np.ndarray)
 def reset(ck: Checkpoint, layer: Layer, U: np.ndarray, fired: np.ndarray):
     """The membrane after the reset."""
     theta = layer.row("theta").astype(np.int64)
-    after = {"subtract": U - theta, "zero": np.zeros_like(U), "none": U}[ck.reset]
+    after = {"subtract": U - theta, "zero": np.zeros_like(U)}.get(ck.reset, U)
     return np.where(fired, after, U)
+
+
+def late(ck: Checkpoint, layer: Layer, v: np.ndarray) -> np.ndarray:
+    """What a late reset subtracts now: θ where the last step's membrane had fired."""
+    theta = layer.row("theta").astype(np.int64)
+    return theta * (v > theta) * (ck.reset == "late")
 
 
 @dataclass
@@ -136,6 +147,7 @@ class LayerMachine:
         check_layer(ck, layer)
         self.ck, self.layer, self.spec = ck, layer, spec
         self.A = membrane_rows(ck, layer)
+        self.late = ck.reset == "late"
         self.ledger = Ledger()
 
     def bill(self, program: str, counts: Counts) -> None:
@@ -206,7 +218,11 @@ class WordMachine(LayerMachine):
 
     def step(self, events: np.ndarray) -> Step:
         ck, layer, home = self.ck, self.layer, self.tiles[0]
+        owed = late(ck, layer, self.flat(home.peek(0))) if self.late else 0
         clears = self.decay() if ck.law not in ("none", "floor_after") else 0
+        if self.late:
+            self.write(self.read() - owed, owed > 0)
+            self.bill("reset", home.bill())
         self.accumulate(events)
         self.merge()
         held = self.read()
@@ -217,6 +233,8 @@ class WordMachine(LayerMachine):
         self.bill("clamp", home.bill(clamped=clamps))
         fired = self.read() > layer.row("theta")
         self.bill("fire", home.bill(fired=int(fired.sum())))
+        if self.late:
+            return Step(U, U, fired, clears, clamps)
         V = reset(ck, layer, self.read(), fired)
         self.write(V, fired)
         self.bill("reset", home.bill())

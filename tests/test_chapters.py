@@ -141,12 +141,32 @@ def test_unchanged_chapter_is_skipped_and_a_changed_one_says_why(small):
     run()
     assert "skip 01_small: nothing changed" in run()
     write(small, PUBLISH + "\n1 + 1")
-    assert "run  01_small (changed: its text" in run()
+    assert "run  01_small (changed: its code, its text" in run()
     (small / "_build/results/quick/01_small.json").unlink()
     assert "missing: results/quick/01_small.json" in run()
     (small / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     run()
     assert not kept(small), "a chapter that left the contents leaves its results"
+
+
+def test_changed_prose_runs_nothing_and_gives_what_a_run_would_give(small):
+    write(small, PUBLISH + TABLE)
+    run()
+    write(small, PUBLISH + TABLE, prose="Other words.\n\n## A heading\n\nAnd more.")
+    told = run()
+    assert "text 01_small: only words changed" in told and "run  " not in told
+    reworded = kept(small)
+    assert b"Other words" in reworded["_build/notebooks/quick/book/01_small.ipynb"]
+    assert "skip 01_small" in run()
+    run(force=True)
+    assert kept(small) == reworded
+
+
+def test_changed_prose_and_a_lost_result_run_the_chapter(small):
+    run()
+    (small / "_build/results/quick/01_small.json").unlink()
+    write(small, PUBLISH, prose="Other words.")
+    assert "run  01_small (changed: its text" in run()
 
 
 def test_raising_chapter_stops_the_build_and_publishes_nothing(small):

@@ -64,7 +64,10 @@ def run_chapters(
     for chapter in todo:
         key = chapters.key(chapter, build, order[: order.index(chapter.name)])
         why = "asked to" if force else runner.why_run(chapter, build, key)
-        if why:
+        if not force and runner.only_prose(chapter, build, key):
+            runner.reword(chapter, build, key)
+            console.print(f"[dim]text[/] {chapter.name}: only words changed, none runs")
+        elif why:
             _run(chapter, build, key, why, console)
             ran.append(chapter.name)
         else:

@@ -1,8 +1,8 @@
 """The chapters: which pages run, in which order, and what each depends on.
 
-A chapter's key holds its text, the source of the lindecay modules it imports
-(with their imports), the data it can see, the profile and the versions of the
-numerical packages. Nothing changed: nothing runs.
+A chapter's key holds its text, its code, the source of the lindecay modules it imports
+(with their imports), the data it can see, the profile and the versions of the numerical
+packages. Nothing changed: nothing runs. Only prose changed: the outputs are kept.
 """
 
 import ast
@@ -94,10 +94,15 @@ def select(root: Path, wanted: list[str]) -> list[Chapter]:
     return [c for c in known if not wanted or any(map(c.name.startswith, stems))]
 
 
+def cells(chapter: Chapter) -> list[str]:
+    """The source of each code cell."""
+    found = jupytext.read(chapter.path).cells
+    return [cell.source for cell in found if cell.cell_type == "code"]
+
+
 def code(chapter: Chapter) -> str:
     """The chapter's code cells, line magics left out."""
-    cells = jupytext.read(chapter.path).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    text = "\n".join(cells(chapter))
     return re.sub(r"(?m)^\s*[%!].*$", "", text)
 
 
@@ -146,6 +151,7 @@ def key(chapter: Chapter, build: Build, before: list[str]) -> dict[str, str]:
     """
     used = modules(chapter)
     parts = {"its text": _hash(chapter.path.read_bytes()), "python": sys.version[:4]}
+    parts |= {"its code": _hash("\0".join(cells(chapter)).encode())}
     parts |= {f"profile {k}": str(v) for k, v in asdict(profile(build.profile)).items()}
     parts |= {n: d for n, d in store.source_digests(used).items()} if used else {}
     parts |= {f"package {n}": v for n, v in versions().items()}

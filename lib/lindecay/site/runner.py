@@ -54,13 +54,51 @@ def why_run(chapter: Chapter, build: Build, key: dict[str, str]) -> str:
     record = build.run(chapter.name)
     if not record:
         return "never run"
-    old = record["key"]
-    moved = [k for k in sorted({*old, *key}) if old.get(k) != key.get(k)]
+    moved = _moved(record["key"], key)
     if moved:
         more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
         return "changed: " + ", ".join(moved[:3]) + more
     lost = [p for p in record["outputs"] if not (build.home / p).exists()]
     return f"missing: {lost[0]}" if lost else ""
+
+
+def _moved(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    return [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+
+
+def only_prose(chapter: Chapter, build: Build, key: dict[str, str]) -> bool:
+    """Whether what ran would run the same: words around the cells changed, no cell."""
+    record = build.run(chapter.name)
+    return (
+        bool(record)
+        and _moved(record["key"], key) == ["its text"]
+        and all((build.home / p).exists() for p in record["outputs"])
+    )
+
+
+def reword(chapter: Chapter, build: Build, key: dict[str, str]) -> None:
+    """New words around the kept outputs: the notebook that a run would give."""
+    path = build.notebooks / f"{chapter.page}.ipynb"
+    kept, fresh = nbformat.read(path, 4), jupytext.read(chapter.path)
+    ran = iter([cell for cell in kept.cells if cell.cell_type == "code"])
+    cells = []
+    for cell in fresh.cells:
+        cells.append(
+            _with_outputs(cell, next(ran)) if cell.cell_type == "code" else cell
+        )
+        cell.metadata.setdefault("tags", [])  # as papermill does
+        if "parameters" in cell.metadata["tags"]:
+            cells.append(next(ran))  # the profile's cell, injected below it
+    kept.cells = cells
+    text = nbformat.writes(tidy(kept, chapter.name))
+    store.write_atomic(path, text + "\n")
+    record = build.run(chapter.name) | {"key": key}
+    _write_record(chapter, build, record)
+
+
+def _with_outputs(cell, ran):
+    cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    return cell
 
 
 def run(chapter: Chapter, build: Build, key: dict[str, str], tick: Tick) -> float:
@@ -178,6 +216,10 @@ def _record(chapter: Chapter, build: Build, key: dict, seconds: float) -> None:
         "key": key,
         "outputs": [str(p.relative_to(build.home)) for p in outputs],
     }
+    _write_record(chapter, build, record)
+
+
+def _write_record(chapter: Chapter, build: Build, record: dict) -> None:
     text = json.dumps(record, indent=1, sort_keys=True)
     store.write_atomic(build.runs / f"{chapter.name}.json", text + "\n")
 

@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(small, monkeypatch):
     plan = training.Plan("ldlif", 0, replace(TINY, epochs=3))
     whole = (training.train(plan) / "checkpoint.npz").read_bytes()
     monkeypatch.setenv("LINDECAY_STORE", str(store.store_dir()) + "-again")
-    honest, calls = training._epoch, []
+    honest, calls = training.Run.epoch, []
 
     def dies(*given):
         calls.append(1)
@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(small, monkeypatch):
             raise KeyboardInterrupt
         return honest(*given)
 
-    monkeypatch.setattr(training, "_epoch", dies)
+    monkeypatch.setattr(training.Run, "epoch", dies)
     with pytest.raises(KeyboardInterrupt):
         training.train(plan)
     assert (training.train(plan) / "checkpoint.npz").read_bytes() == whole
@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(small, monkeypatch):
 def test_finished_training_is_not_redone(small, monkeypatch):
     plan = training.Plan("if", 0, TINY)
     training.train(plan)
-    monkeypatch.setattr(training, "_epoch", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(training.Run, "epoch", lambda *a: pytest.fail("trained again"))
     training.train(plan)
 
 

@@ -75,11 +75,11 @@ def _decay(law, v, lam, beta, shift, u, cleared):
             u[j] = kind(v[j] - lam[j])
     elif law == 4:  # round to nearest, ties away from zero, of beta V / 2^n
         for j in range(len(v)):
-            size = kind((abs(np.int64(v[j])) * beta + half) >> shift)
+            size = kind((abs(np.int64(v[j])) * beta[j] + half) >> shift)
             u[j] = size if v[j] >= zero else kind(-size)
     elif law == 5:  # V - (V >> k), truncating
         for j in range(len(v)):
-            u[j] = kind(v[j] - (v[j] >> beta))
+            u[j] = kind(v[j] - (v[j] >> beta[j]))
     else:
         u[:] = v
     for j in range(len(v)):
@@ -247,7 +247,9 @@ def run_layer(
         layer.row("theta").astype(kind),
         layer.row("lam").astype(kind),
         LAWS.index(ck.law),
-        0 if layer.beta is None else int(layer.beta),
+        np.broadcast_to(
+            np.int64(0 if layer.beta is None else layer.beta), layer.out
+        ).copy(),
         layer.beta_shift or 0,
         RESETS.index(ck.reset),
         kind(ck.v_min),

@@ -9,6 +9,7 @@ The paper publishes no layer sizes: 2312-512-10 is our choice (see 91_assumption
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -34,6 +35,8 @@ ARMS = {
     "vlif": Arm("vlif", "exponential", "v-LIF (exponential)", "#0072B2"),
     "ldlif": Arm("ldlif", "shrink", "LD-LIF (linear)", "#D55E00"),
     "if": Arm("if", "none", "IF (no decay)", "#009E73"),
+    "floor": Arm("floor", "floor", "LD-LIF, floor at rest", "#CC79A7"),
+    "shift": Arm("shift", "shift", "v-LIF by shift", "#56B4E9"),
 }
 
 
@@ -52,6 +55,11 @@ class MlpSpec:
         """lambda* = (1 - beta)/(1 + beta), least squares on [0, 1]."""
         return (1 - self.beta) / (1 + self.beta)
 
+    @property
+    def halvings(self) -> int:
+        """k of the shift-exponential V - (V >> k): 2^k is the horizon 1/(1 - beta)."""
+        return round(-math.log2(1 - self.beta))
+
 
 class SpikingLinear(nn.Module):
     """Linear synapses without bias, then one decaying neuron per output."""
@@ -59,6 +67,7 @@ class SpikingLinear(nn.Module):
     def __init__(self, spec: MlpSpec, inputs: int, outputs: int, gain: float):
         super().__init__()
         self.law, self.grid = spec.law, spec.grid
+        self.shift = _shift(spec)
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
         nn.init.uniform_(self.weight, -gain, gain)
         # the fixed LSB: what the weights span at the start
@@ -78,6 +87,8 @@ class SpikingLinear(nn.Module):
                 "theta": theta,
                 "beta_q": ste_round((self.decay * top).clamp(0, top)),
             }
+        if self.law == "shift":
+            return {"w": w, "theta": theta}
         lam = ste_round((self.decay * lsb).clamp(0, float(theta - 1)))
         return {"w": w, "theta": theta, "lam": lam}
 
@@ -96,7 +107,8 @@ class SpikingLinear(nn.Module):
             law=self.law,
             lam=q.get("lam", 0.0),
             beta_q=q.get("beta_q"),
-            shift=BETA_BITS if "beta_q" in q else None,
+            shift=self.shift,
+            rounding="floor" if self.law == "shift" else "nearest",
             theta=q["theta"],
             clamp=(self.grid.v_min, self.grid.v_max),
             scale=lsb,
@@ -125,9 +137,21 @@ class Mlp(nn.Module):
         return states
 
 
+def _shift(spec: MlpSpec) -> int | None:
+    if spec.law == "shift":
+        return spec.halvings
+    return BETA_BITS if spec.law == "exponential" else None
+
+
 def _gain(inputs: int, first: bool) -> float:
     """Bound of the uniform start: few inputs must move a membrane, none flood it."""
     return math.sqrt((GAIN[0] if first else GAIN[1]) / inputs)
+
+
+def _divided(layer: SpikingLinear, whole: dict) -> dict:
+    if layer.law == "shift":
+        return {"beta": np.int32(layer.shift)}
+    return {"beta": whole.get("beta_q"), "beta_shift": layer.shift}
 
 
 def export(net: Mlp, meta: dict) -> Checkpoint:
@@ -143,8 +167,10 @@ def export(net: Mlp, meta: dict) -> Checkpoint:
                 theta=whole["theta"],
                 lam=whole.get("lam", whole["theta"] * 0),
                 bits=net.spec.grid.weight_bits,
-                beta=whole.get("beta_q"),
-                beta_shift=BETA_BITS if "beta_q" in whole else None,
+                beta=np.int32(layer.shift)
+                if net.spec.law == "shift"
+                else whole.get("beta_q"),
+                beta_shift=layer.shift if "beta_q" in whole else None,
             )
         )
     contract = {

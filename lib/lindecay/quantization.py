@@ -109,7 +109,7 @@ class Layer:
     lam: np.ndarray  # as theta
     bits: int
     bias: np.ndarray | None = None  # as theta
-    beta: np.ndarray | None = None  # int32 [], exponential factor * 2^beta_shift
+    beta: np.ndarray | None = None  # int32 [] or [out], factor * 2^beta_shift
     beta_shift: int | None = None
     plane: tuple[int, int, int] | None = None  # (C, H, W) of the spikes that come in
     pool: int = 1  # OR of pool x pool spikes before the weights see them

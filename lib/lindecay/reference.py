@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 
 from lindecay import events, integer, results, training
-from lindecay.networks import ARMS
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed, profile, root
 from lindecay.store import write_atomic
@@ -48,7 +47,7 @@ def collect(profile_name: str = "paper") -> list[Path]:
 def _networks(home: Path, profile_name: str, clips: events.Clips) -> list[Path]:
     seeds = profile(profile_name).seeds
     arms, written = {}, []
-    for arm in ARMS:
+    for arm in training.COMPARED:
         found = [training.checkpoint_for(profile_name, arm, s) for s in seeds]
         traces = [integer.run(ck, clips, record=False) for ck in found]
         arms[arm] = {str(s): t.predictions.tolist() for s, t in zip(seeds, traces)}

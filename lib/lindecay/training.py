@@ -33,6 +33,7 @@ from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, Profile, profile, store_dir
 
 BETA = 0.9  # per 10 ms bin, not tuned (see 91_assumptions)
+COMPARED = ("vlif", "ldlif", "if")  # on N-MNIST, in every profile
 LEARNING_RATE = 2.5e-4  # chosen on 200 training clips held out
 
 
@@ -60,9 +61,45 @@ class Plan:
         """A fresh network for these clips."""
         return Mlp(self.spec(clips))
 
-    def export(self, net: nn.Module, meta: dict) -> Checkpoint:
-        """The trained network as integers."""
+    def export(self, net: nn.Module, meta: dict) -> Checkpoint | None:
+        """The trained network as integers; None where it has no grid."""
         return export(net, meta)
+
+    def params(self, clips: events.Clips) -> dict:
+        """What tells this run from every other, beside the source."""
+        sizes = asdict(self.profile)
+        for unused in ("name", "seeds", "prove_clips"):
+            sizes.pop(unused)
+        own = {"arm": self.arm, "seed": self.seed, "beta": self.beta, "sizes": sizes}
+        return own | {"data": clips.sha256, "source": clips.source}
+
+    def optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        """What moves the weights."""
+        return torch.optim.Adam(net.parameters(), lr=self.rate)
+
+    def schedule(self, optimizer, steps: int):
+        """What moves the learning rate over `steps` batches."""
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+    def states(self, net: nn.Module, clips, idx: np.ndarray, generator) -> list:
+        """(spikes, membranes) of every layer for the training clips `idx`."""
+        return net(events_of(clips, idx))
+
+    def loss(self, spikes: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """From output spikes [T, batch, out]: snnTorch's cross entropy on counts."""
+        return sf.ce_count_loss()(spikes, target)
+
+    def split(self, clips: events.Clips) -> tuple[np.ndarray, np.ndarray]:
+        """Clips to train on and clips held out for validation (here none)."""
+        return np.arange(len(clips)), np.arange(0)
+
+    def settle(self, net: nn.Module, clips, idx: np.ndarray) -> None:
+        """What a network needs after its last batch, such as running statistics."""
+
+    @property
+    def patience(self) -> int | None:
+        """Epochs without a better validation accuracy after which it stops."""
+        return None
 
     @property
     def rate(self) -> float:
@@ -101,17 +138,7 @@ def train(plan: Plan, quiet: bool = False) -> Path:
     """
     arm(plan.arm)
     clips = plan.clips()
-    sizes = asdict(plan.profile)
-    for unused in ("name", "seeds", "prove_clips"):
-        sizes.pop(unused)
-    params = {
-        "arm": plan.arm,
-        "seed": plan.seed,
-        "beta": plan.beta,
-        "sizes": sizes,
-        "data": clips.sha256,
-        "source": clips.source,
-    }
+    params = plan.params(clips)
     key = store.key_of(params, plan.modules)
 
     def build(folder: Path) -> None:
@@ -124,46 +151,118 @@ MODULES = ("lindecay.training",)
 
 
 def _fit(plan: Plan, clips, folder: Path, unfinished: Path, quiet: bool) -> None:
-    generator = torch.Generator().manual_seed(plan.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        net = plan.network(clips)
-    optimizer = torch.optim.Adam(net.parameters(), lr=plan.rate)
-    curve = _resume(unfinished, net, optimizer, generator)
+    run = Run(plan, clips)
+    run.resume(unfinished)
     with _progress(quiet) as bar:
-        task = bar.add_task(
-            f"{plan.arm} seed {plan.seed}", total=plan.profile.epochs, note=""
-        )
-        bar.update(task, completed=len(curve))
-        while len(curve) < plan.profile.epochs:
-            curve.append(_epoch(net, optimizer, clips, plan.profile.batch, generator))
-            _keep(unfinished, net, optimizer, generator, curve)
-            bar.update(task, advance=1, note=f"loss {curve[-1]['loss']:.3f}")
-    _finish(plan, net, clips, curve, folder)
+        named = f"{plan.data} {plan.arm} seed {plan.seed}"
+        task = bar.add_task(named, total=plan.profile.epochs, note="")
+        bar.update(task, completed=len(run.curve))
+        while not run.done():
+            run.epoch()
+            run.keep(unfinished)
+            note = f"loss {run.curve[-1]['loss']:.3f}"
+            bar.update(task, completed=len(run.curve), note=note)
+    _finish(plan, run.net, clips, run.curve, folder)
     unfinished.unlink(missing_ok=True)
 
 
-def _epoch(net, optimizer, clips, batch: int, generator) -> dict:
-    order = torch.randperm(len(clips), generator=generator).numpy()
-    loss_of = sf.ce_count_loss()
-    losses, right, spikes = [], 0, 0.0
-    for start in range(0, len(order), batch):
-        idx = order[start : start + batch]
-        target = torch.from_numpy(clips.labels[idx])
-        states = net(events_of(clips, idx))
-        loss = loss_of(states[-1][0], target)
-        optimizer.zero_grad()
+class Run:
+    """One training run: network, optimiser, schedule, generator, curve so far."""
+
+    def __init__(self, plan: Plan, clips: events.Clips):
+        self.plan, self.clips, self.curve = plan, clips, []
+        self.generator = torch.Generator().manual_seed(plan.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.seed)
+            self.net = plan.network(clips)
+        self.part, self.held = plan.split(clips)
+        self.optimizer = plan.optimizer(self.net)
+        batches = -(-len(self.part) // plan.profile.batch)
+        steps = batches * plan.profile.epochs
+        self.schedule = plan.schedule(self.optimizer, steps)
+
+    def done(self) -> bool:
+        """All epochs run, or validation has not improved for `patience` of them."""
+        if len(self.curve) >= self.plan.profile.epochs:
+            return True
+        best = [e.get("validation", 0.0) for e in self.curve]
+        late = len(best) - 1 - int(np.argmax(best)) if best else 0
+        return self.plan.patience is not None and late >= self.plan.patience
+
+    def epoch(self) -> None:
+        """One pass over the training clips; its numbers join the curve."""
+        picked = torch.randperm(len(self.part), generator=self.generator).numpy()
+        order, size = self.part[picked], self.plan.profile.batch
+        self.net.train()
+        rows = [
+            self.batch(order[start : start + size])
+            for start in range(0, len(order), size)
+        ]
+        last = len(self.curve) + 1 == self.plan.profile.epochs
+        if last or len(self.held):
+            self.plan.settle(self.net, self.clips, self.part)
+        self.curve.append(self.numbers(np.array(rows), len(order)))
+
+    def batch(self, idx: np.ndarray) -> tuple[float, int, float]:
+        """One step of the optimiser; loss, clips it had right, hidden spikes."""
+        target = torch.from_numpy(self.clips.labels[idx])
+        states = self.plan.states(self.net, self.clips, idx, self.generator)
+        loss = self.plan.loss(states[-1][0], target)
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-        right += int((states[-1][0].sum(0).argmax(1) == target).sum())
-        spikes += float(states[0][0].detach().mean()) * len(idx)
-    return {
-        "loss": float(np.mean(losses)),
-        "accuracy": right / len(order),
-        "hidden_rate": spikes / len(order),
-        "decay": [float(layer.decay.detach()) for layer in net.layers],
-    }
+        self.optimizer.step()
+        self.schedule.step()
+        right = int((states[-1][0].sum(0).argmax(1) == target).sum())
+        return float(loss.detach()), right, float(states[0][0].detach().mean())
+
+    def numbers(self, rows: np.ndarray, many: int) -> dict:
+        """Loss, accuracy, hidden rate and decay of this epoch, and validation."""
+        told = {
+            "loss": float(rows[:, 0].mean()),
+            "accuracy": float(rows[:, 1].sum()) / many,
+            "hidden_rate": float(rows[:, 2].mean()),
+            "decay": [float(la.decay.detach().mean()) for la in self.net.layers],
+        }
+        if len(self.held):
+            told["validation"] = float(np.mean(right(self.net, self.clips, self.held)))
+        return told
+
+    def keep(self, path: Path) -> None:
+        """Write down all that the next epoch depends on."""
+        state = {name: getattr(self, name).state_dict() for name in PARTS}
+        state |= {"generator": self.generator.get_state(), "curve": self.curve}
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        store.write_atomic(path, buffer.getvalue())
+
+    def resume(self, path: Path) -> None:
+        """Load what a killed run had finished, if there is any."""
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        self.curve = state["curve"]
+
+
+PARTS = ("net", "optimizer", "schedule")
+
+
+def right(net: nn.Module, clips: events.Clips, idx: np.ndarray) -> np.ndarray:
+    """Which of the clips `idx` the network gets right as it stands, bool [clips]."""
+    return predicted(net, clips, idx) == clips.labels[idx]
+
+
+def predicted(net: nn.Module, clips: events.Clips, idx: np.ndarray) -> np.ndarray:
+    """The class that the network as it stands gives the clips `idx`, int64."""
+    net.eval()
+    told = []
+    with torch.no_grad():
+        for start in range(0, len(idx), 250):
+            spikes = net(events_of(clips, idx[start : start + 250]))[-1][0]
+            told.append(spikes.sum(0).argmax(1).numpy())
+    return np.concatenate(told)
 
 
 def events_of(clips: events.Clips, idx: np.ndarray) -> kernels.Events:
@@ -172,29 +271,6 @@ def events_of(clips: events.Clips, idx: np.ndarray) -> kernels.Events:
     return kernels.Events(
         part.indptr, part.channel, part.steps, len(part), part.channels
     )
-
-
-def _keep(path: Path, net, optimizer, generator, curve) -> None:
-    state = {
-        "net": net.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "generator": generator.get_state(),
-        "curve": curve,
-    }
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    store.write_atomic(path, buffer.getvalue())
-
-
-def _resume(path: Path, net, optimizer, generator) -> list[dict]:
-    """Load what a killed run had finished; an empty curve when there is none."""
-    if not path.exists():
-        return []
-    state = torch.load(path, weights_only=True)
-    net.load_state_dict(state["net"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return state["curve"]
 
 
 def _finish(plan: Plan, net, clips, curve, folder: Path) -> None:
@@ -209,9 +285,11 @@ def _finish(plan: Plan, net, clips, curve, folder: Path) -> None:
         "T": clips.steps,
         "seed": plan.seed,
         "arm": plan.arm,
-        "epochs": plan.profile.epochs,
+        "epochs": len(curve),
     }
-    plan.export(net, meta).save(folder / "checkpoint.npz")
+    checkpoint = plan.export(net.eval(), meta)
+    if checkpoint:  # a network without a grid has no integers
+        checkpoint.save(folder / "checkpoint.npz")
     torch.save(net.state_dict(), folder / "state.pt")
     (folder / "curve.json").write_text(json.dumps(curve, indent=1))
 
@@ -221,7 +299,7 @@ def load(plan: Plan) -> nn.Module:
     folder = train(plan)
     net = plan.network(plan.clips())
     net.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
-    return net
+    return net.eval()
 
 
 def curve(plan: Plan) -> list[dict]:
@@ -259,7 +337,7 @@ class Outcome:
         return 100.0 * self.right.mean(1)
 
 
-def compare(profile_name: str, arms=("vlif", "ldlif", "if")) -> dict[str, Outcome]:
+def compare(profile_name: str, arms=COMPARED) -> dict[str, Outcome]:
     """Every arm with the profile's seeds, trained if need be, on the test clips."""
     clips = clips_for(profile_name, "test")
     seeds = profile(profile_name).seeds

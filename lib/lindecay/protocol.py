@@ -1,0 +1,365 @@
+"""The protocol of the accuracy claims: a list of independent tasks, merged by key.
+
+    task = (study, data set, arm, seed, knobs)  ->  one row of JSON, kept in the store
+
+Tasks run on Dask distributed: two local workers by default, or whoever listens at a
+scheduler's address. A lost worker loses at most its own task, and that one goes on at
+its last finished epoch. No study but those named `test` reads a test clip, and those
+read them once, after training.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lindecay import events, integer, speech, store, training
+from lindecay.quantization import Checkpoint, Grid
+from lindecay.settings import Fault, profile
+
+HORIZONS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # steps, the six that every arm tries
+MAIN, CONTROLS = ("vlif", "ldlif"), ("if", "floor")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training run and what is asked of it."""
+
+    study: str  # tune | test | speakers | weights | membrane | fraction | fixed | folds
+    data: str
+    arm: str
+    seed: int = 0
+    epochs: int = 20
+    horizon: float = 0.0  # steps; 0 is the tuned one
+    weight_bits: int = 4  # 0 is float
+    membrane_bits: int = 12
+    fraction_bits: int = 2
+    fold: int | None = None
+    speaker: int | None = None
+    learn_decay: bool = True
+
+    @property
+    def key(self) -> str:
+        """Readable and unique; rows are merged by it."""
+        return ",".join(f"{k}={v}" for k, v in asdict(self).items() if v is not None)
+
+
+def shd_plan(task: Task) -> speech.Plan:
+    """MLP-2's run for a task."""
+    sizes = replace(profile("paper"), epochs=task.epochs, batch=128)
+    grid = Grid(task.weight_bits, task.membrane_bits, task.fraction_bits)
+    spec = speech.SpeechSpec(
+        training.arm(task.arm).law,
+        horizon=task.horizon or speech.TUNED[task.arm],
+        grid=grid if task.weight_bits else None,
+        learn_decay=task.learn_decay,
+    )
+    return speech.Plan(
+        task.arm,
+        task.seed,
+        sizes,
+        network_spec=spec,
+        fold=task.fold,
+        speaker=task.speaker,
+    )
+
+
+@dataclass(frozen=True)
+class FoldPlan(training.Plan):
+    """MLP-1 on all clips of N-MNIST but one fold of five."""
+
+    fold: int = 0
+
+    def clips(self) -> events.Clips:
+        return everything(self.profile)
+
+    def params(self, clips: events.Clips) -> dict:
+        return super().params(clips) | {"fold": self.fold}
+
+    def split(self, clips: events.Clips) -> tuple[np.ndarray, np.ndarray]:
+        return events.folds(clips.labels, 5)[self.fold]
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return (__name__,)
+
+
+def everything(size) -> events.Clips:
+    """Training and test clips of N-MNIST as one set, for cross-validation."""
+    a, b = (events.clips("nmnist", split, size) for split in ("train", "test"))
+    return replace(
+        a,
+        indptr=np.concatenate([a.indptr, b.indptr[1:] + a.indptr[-1]]),
+        channel=np.concatenate([a.channel, b.channel]),
+        labels=np.concatenate([a.labels, b.labels]),
+        split="train+test",
+        sha256=f"{a.sha256}+{b.sha256}",
+    )
+
+
+def nmnist_plan(task: Task) -> training.Plan:
+    """MLP-1's run for a task."""
+    sizes = replace(
+        profile("paper"),
+        epochs=task.epochs,
+        weight_bits=task.weight_bits,
+        membrane_bits=task.membrane_bits,
+        fraction_bits=task.fraction_bits,
+    )
+    beta = 1 - 1 / task.horizon if task.horizon else training.BETA
+    if task.fold is None:
+        return training.Plan(task.arm, task.seed, sizes, beta=beta)
+    return FoldPlan(task.arm, task.seed, sizes, beta=beta, fold=task.fold)
+
+
+PLANS: dict[str, Callable[[Task], training.Plan]] = {
+    "shd": shd_plan,
+    "nmnist": nmnist_plan,
+}
+
+
+def judged(task: Task, plan: training.Plan) -> events.Clips:
+    """The clips that a task's network is judged on: held out, or the test split."""
+    clips = plan.clips()
+    if task.fold is not None or task.speaker is not None:
+        return clips.subset(plan.split(clips)[1])
+    if task.data == "shd":
+        return speech.clips_for("paper", "test")
+    return events.clips(task.data, "test", plan.profile)
+
+
+def row_of(task: Task) -> dict:
+    """Train if need be, judge once; the row is kept."""
+    plan = PLANS[task.data](task)
+    params = {"task": asdict(task), "plan": plan.params(plan.clips())}
+    folder = store.memo(
+        "rows", params, (__name__,), lambda out: _judge(task, plan, out)
+    )
+    return json.loads((folder / "row.json").read_text())
+
+
+def _judge(task: Task, plan: training.Plan, out: Path) -> None:
+    began = time.process_time()
+    folder = training.train(plan, quiet=True)
+    spent, clips = time.process_time() - began, judged(task, plan)
+    if task.weight_bits:
+        told = _integers(Checkpoint.load(folder / "checkpoint.npz"), clips)
+    else:
+        net, all_clips = training.load(plan), np.arange(len(clips))
+        told = {"predictions": training.predicted(net, clips, all_clips).tolist()}
+    row = asdict(task) | {
+        "source": clips.source,
+        "sha256": clips.sha256,
+        "clips": len(clips),
+        "accuracy": 100 * float(np.mean(clips.labels == told["predictions"])),
+        "train_cpu_s": round(spent, 1),
+        "curve": training.curve(plan),
+    }
+    (out / "row.json").write_text(json.dumps(row | told))
+
+
+def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
+    """What the integer network does, as it is and with lambda set to 0 and doubled."""
+    trace = integer.run(ck, clips, record=False)
+    decays = np.concatenate([la.row("lam") for la in ck.layers])
+    thresholds = np.concatenate([la.row("theta") for la in ck.layers])
+    told = {
+        "predictions": trace.predictions.tolist(),
+        "sops": sum(la.sops for la in trace.layers) / len(clips),
+        "spikes": [la.spikes / len(clips) for la in trace.layers],
+        "clears": [la.clears / la.S.size for la in trace.layers],
+        "clamps": [la.clamps / la.S.size for la in trace.layers],
+    }
+    if ck.law in ("shrink", "floor", "drift"):
+        told |= {
+            "lam_zero": float(np.mean(decays == 0)),
+            "lam_int": np.bincount(decays).tolist(),
+            "lam_over_theta": (decays / thresholds).round(4).tolist(),
+            "without": _accuracy(ck, clips, lambda lam: lam * 0),
+            "doubled": _accuracy(ck, clips, lambda lam: lam * 2),
+        }
+    if ck.law == "exponential":
+        told["beta_q"] = np.concatenate(
+            [np.broadcast_to(la.beta, la.out) for la in ck.layers]
+        ).tolist()
+    return told
+
+
+def _accuracy(ck: Checkpoint, clips: events.Clips, change) -> float:
+    return 100 * float(training.correct(training.with_lambda(ck, change), clips).mean())
+
+
+def tasks(name: str) -> list[Task]:
+    """The tasks of a study by name, the most important first; Fault when unknown."""
+    if name not in STUDIES:
+        raise Fault("unknown study", expected=" or ".join(STUDIES), found=repr(name))
+    return list(STUDIES[name]())
+
+
+def _tune() -> Iterator[Task]:
+    """Six horizons an arm, one seed, two training speakers held out."""
+    yield Task("tune", "shd", "if", epochs=8, horizon=HORIZONS[0], fold=0)
+    for horizon in HORIZONS:
+        for arm in (*MAIN, "floor"):
+            yield Task("tune", "shd", arm, epochs=8, horizon=horizon, fold=0)
+
+
+def _strong() -> Iterator[Task]:
+    """Is MLP-2 a straw man? v-LIF without a grid, two training speakers held out."""
+    for seed in range(2):
+        yield Task("strong", "shd", "vlif", seed, weight_bits=0, fold=0)
+
+
+def _main() -> Iterator[Task]:
+    """Ten paired seeds of the two main arms, five of the controls."""
+    for seed in range(10):
+        for arm in (*MAIN, *(CONTROLS if seed < 5 else ())):
+            yield Task("test", "shd", arm, seed)
+
+
+def _speakers() -> Iterator[Task]:
+    """Leave one training speaker out, each in turn."""
+    for speaker in (0, 1, 2, 3, 6, 7, 8, 9, 10, 11):
+        for arm in MAIN:
+            yield Task("speakers", "shd", arm, epochs=12, speaker=speaker)
+
+
+def _further() -> Iterator[Task]:
+    """Decays that do not learn, and the shift-exponential; beside the learned ones."""
+    for seed in range(3):
+        for arm in MAIN:
+            yield Task("fixed", "shd", arm, seed, learn_decay=False)
+        yield Task("fixed", "shd", "shift", seed)
+
+
+def _weights() -> Iterator[Task]:
+    """Weights of 1 to 8 bits and float, one seed."""
+    for bits in (0, 1, 2, 3, 6, 8):
+        for arm in MAIN:
+            yield Task("weights", "shd", arm, epochs=12, weight_bits=bits, fold=0)
+
+
+def _folds() -> Iterator[Task]:
+    """N-MNIST: stratified five-fold cross-validation of all 1,100 clips."""
+    for seed in range(5):
+        for fold in range(5):
+            for arm in (*MAIN, *CONTROLS):
+                yield _digits("folds", arm, seed, fold=fold)
+
+
+def _digits(study: str, arm: str, seed: int, **knobs) -> Task:
+    sizes = {"weight_bits": 3, "membrane_bits": 10, "fraction_bits": 2}
+    return Task(study, "nmnist", arm, seed, **(sizes | knobs))
+
+
+def _axes() -> Iterator[Task]:
+    """N-MNIST, fold 0: one axis of the grid at a time, both neurons, three seeds."""
+    axes = {"weight_bits": (1, 2, 3, 4, 5, 6, 7, 8), "membrane_bits": (6, 8, 12, 16)}
+    axes |= {"fraction_bits": (0, 1, 3, 4, 5)}
+    for axis, values in axes.items():
+        for value in values:
+            for seed in range(3):
+                for arm in MAIN:
+                    grid = {"fold": 0, axis: value}
+                    if axis == "fraction_bits":
+                        grid["membrane_bits"] = 13
+                    if axis == "membrane_bits" and value == 6:
+                        grid["fraction_bits"] = 0
+                    yield _digits(axis, arm, seed, **grid)
+
+
+def _decays() -> Iterator[Task]:
+    """N-MNIST, fold 0: six horizons to start from, every arm that has one."""
+    for horizon in HORIZONS:
+        for seed in range(3):
+            for arm in (*MAIN, "floor"):
+                yield _digits("decay", arm, seed, fold=0, horizon=horizon)
+
+
+STUDIES = {
+    "tune": _tune,
+    "strong": _strong,
+    "main": _main,
+    "speakers": _speakers,
+    "further": _further,
+    "weights": _weights,
+    "folds": _folds,
+    "axes": _axes,
+    "decays": _decays,
+}
+
+
+def run(
+    names: list[str],
+    scheduler: str | None = None,
+    workers: int = 2,
+    told: Callable[[str], None] = print,
+) -> list[dict]:
+    """All rows of the named studies; finished ones come from the store.
+
+    scheduler: address of a Dask scheduler whose workers share this machine's store;
+        None starts a local cluster of `workers` processes.
+    told: hears one line for each finished task, with the time that is left.
+    """
+    from distributed import Client, LocalCluster, as_completed
+
+    wanted = [task for name in names for task in tasks(name)]
+    cluster = None
+    if scheduler is None:
+        cluster = LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None
+        )
+    with Client(scheduler or cluster) as client:
+        jobs = {
+            client.submit(
+                work, task, dict(os.environ), key=task.key, retries=2, priority=-k
+            ): task
+            for k, task in enumerate(wanted)
+        }
+        rows, began = {}, time.monotonic()
+        for done in as_completed(jobs):
+            task = jobs[done]
+            rows[task.key] = done.result()
+            left = (time.monotonic() - began) / len(rows) * (len(jobs) - len(rows))
+            told(line(task, rows[task.key], len(rows), len(jobs), left))
+    if cluster:
+        cluster.close()
+    return [rows[task.key] for task in wanted]
+
+
+def work(task: Task, env: dict | None = None) -> dict:
+    """One task in a worker: one thread, the caller's folders."""
+    import torch
+
+    for name in ("LINDECAY_DATA", "LINDECAY_STORE"):
+        if env and name in env:
+            os.environ[name] = env[name]
+    torch.set_num_threads(1)
+    return row_of(task)
+
+
+def line(task: Task, row: dict, done: int, many: int, left: float) -> str:
+    """Progress in one line."""
+    knobs = task.key.split(",")[2:]
+    return (
+        f"{done}/{many}  {task.study} {task.data} {row['accuracy']:.1f} %  "
+        f"{left / 60:.0f} min left  {' '.join(knobs)}"
+    )
+
+
+def kept(names: list[str]) -> list[dict]:
+    """Rows of the studies that the store already holds; nothing is trained."""
+    found = []
+    for name in names:
+        for task in tasks(name):
+            plan = PLANS[task.data](task)
+            params = {"task": asdict(task), "plan": plan.params(plan.clips())}
+            key = store.key_of(params, (__name__,))
+            home = store.store_dir() / "rows" / key
+            if (home / "KEY.json").exists():
+                found.append(json.loads((home / "row.json").read_text()))
+    return found

@@ -1,13 +1,15 @@
 """The SRAM array: trained networks bit by bit, cycle by cycle, with a ledger.
 
-`emulate` runs an integer checkpoint on emulated macros (layout A: bit-serial, a neuron
-is a column). Its states equal the integer network's; its ledger counts every event.
+`emulate` runs an integer checkpoint, or anybody's snnTorch network, on emulated macros
+(layout A: bit-serial, a neuron is a column). Its states equal the integer network's;
+its ledger counts every event.
 """
 
 from lindecay.sram import closed_forms, microcode, mutants, stepper, watch
 from lindecay.sram.array import Array, Seen
 from lindecay.sram.bench import bench
-from lindecay.sram.layouts import emulate
+from lindecay.sram.door import Emulated, emulate
+from lindecay.sram.foreign import fold, quantised
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.machine import LayerMachine
 from lindecay.sram.macro import Run, build
@@ -19,6 +21,7 @@ __all__ = [
     "Array",
     "Counts",
     "Cycle",
+    "Emulated",
     "LayerMachine",
     "LayerPlan",
     "Ledger",
@@ -34,9 +37,11 @@ __all__ = [
     "build",
     "closed_forms",
     "emulate",
+    "fold",
     "microcode",
     "mutants",
     "plan",
+    "quantised",
     "stepper",
     "watch",
 ]

@@ -165,6 +165,29 @@ def train(
 
 
 @app.command()
+def sweep(
+    studies: Annotated[
+        list[str] | None, typer.Argument(help="names; none: list")
+    ] = None,
+    scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler")] = "",
+    workers: Annotated[int, typer.Option(help="processes, when local")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
+    from lindecay import protocol
+
+    if not studies:
+        told = {name: len(protocol.tasks(name)) for name in protocol.STUDIES}
+        rows = [{"study": name, "tasks": many} for name, many in told.items()]
+        return say(rows) if as_json else _columns(rows)
+    rows = protocol.run(
+        studies, scheduler or None, workers, lambda x: print(x, file=sys.stderr)
+    )
+    if as_json:
+        say({"schema": 1, "rows": rows})
+
+
+@app.command()
 def prove(
     name: Annotated[str, typer.Argument()] = "nmnist",
     profile_name: Profile = "quick",

@@ -15,6 +15,7 @@ from lindecay.sram.machine import LayerMachine
 from lindecay.sram.macro import Run, build
 from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping
 from lindecay.sram.microcode import Cycle, PortFault, Program
+from lindecay.sram.structural import Tally, tally
 from lindecay.sram.tiles import TiledMachine, TiledPlan, plan
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Program",
     "Run",
     "Seen",
+    "Tally",
     "TiledMachine",
     "TiledPlan",
     "bench",
@@ -43,5 +45,6 @@ __all__ = [
     "plan",
     "quantised",
     "stepper",
+    "tally",
     "watch",
 ]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lindecay import kernels
-from lindecay.kernels import Events, Rule, cpu, fused, plain, pool, synapses
+from lindecay.kernels import Events, Rule, cpu, fused, listing, plain, pool, synapses
 from lindecay.settings import Fault
 
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
@@ -345,6 +345,46 @@ def test_gathering_equals_multiplying(steps, batch, channels, out, density, seed
         assert torch.equal(current, torch.nn.functional.linear(x, weight))
         assert torch.equal(torch.autograd.grad(current, weight, g)[0], want)
         assert torch.equal(events.dense(), x)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 5), st.integers(0, 4), st.integers(1, 40)),
+    out=st.integers(1, 130),
+    density=st.floats(0, 1),
+    numbers=st.sampled_from(("spikes", "dropout", "counts", "reals", "nan")),
+    seed=st.integers(0, 9),
+)
+def test_spikes_of_a_hidden_layer_gather_as_they_multiply(
+    shape, out, density, numbers, seed
+):
+    torch.manual_seed(seed)
+    x = (torch.rand(shape) < density).float()
+    x *= {"dropout": 2, "counts": torch.randint(1, 5, shape)}.get(numbers, 1)
+    x *= torch.rand(shape) if numbers == "reals" else 1
+    if numbers == "nan":
+        x[x > 0] = float("nan")
+    weight = torch.randint(-3, 4, (out, shape[-1])).float()
+    g = torch.randint(-3, 4, (*shape[:2], out)).float()
+    found = []
+    for go in (lambda x, w: synapses(x, w, crossover=99), torch.nn.functional.linear):
+        leaves = [a.clone().requires_grad_() for a in (x, weight)]
+        current = go(*leaves)
+        found.append((current.detach(), *torch.autograd.grad(current, leaves, g)))
+    for ours, theirs in zip(*found):
+        if numbers in ("reals", "nan"):  # these multiply densely
+            torch.testing.assert_close(ours, theirs, equal_nan=True)
+        else:
+            assert torch.equal(ours, theirs)
+
+
+def test_spikes_are_listed_only_where_it_pays():
+    weight = torch.ones(70, 40, requires_grad=True)
+    few, many = torch.eye(40)[None], torch.ones(1, 40, 40)
+    assert "Gather" in type(synapses(few, weight).grad_fn).__name__
+    assert "Gather" not in type(synapses(many, weight).grad_fn).__name__
+    assert listing.of(few / 3, 0.1)[2] == pytest.approx(1 / 3)
+    assert listing.of(few * 65 + few[:, :, [1, *range(1, 40)]], 0.5) is None
 
 
 def test_dense_input_takes_the_dense_way():

@@ -53,7 +53,7 @@ class Mlp(nn.Module):
     def forward(self, events: Events):
         ours.reset(self)
         spikes = self.lif1(synapses(events, self.first.weight))
-        return self.lif2(self.second(spikes))
+        return self.lif2(synapses(spikes, self.second.weight))
 
 
 class Cnn(nn.Module):
@@ -76,7 +76,7 @@ class Cnn(nn.Module):
         spikes = self.lif1(current.unflatten(0, time))
         current = max_pool(self.conv2(spikes.flatten(0, 1)))
         spikes = self.lif2(current.unflatten(0, time))
-        return self.lif3(self.fc(spikes.flatten(2)))
+        return self.lif3(synapses(spikes.flatten(2), self.fc.weight))
 
 
 class Fresh(nn.Module):

@@ -4,7 +4,8 @@
     backward  dW[:, c] = Σ g[row] over the rows in which c is on     (the transpose)
 
 Weights are packed into tiles of 64 neurons, so that a tile (all channels) stays in
-the L2 cache while the events of the whole batch run over it.
+the L2 cache while the events of the whole batch run over it. Gradients come in chunks
+of rows that stay in the first cache. Spikes of a hidden layer are listed first.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lindecay.kernels import pool
+from lindecay.kernels import listing, pool
 from lindecay.kernels.vector import WIDTH, add_rows_of
 from lindecay.settings import Fault
 
 TILE = WIDTH  # neurons; tile x channels x 4 B should fit the L2 cache
+CHUNK = (96, 512)  # rows of gradients that are gathered from at a time
+EACH = 8  # events that a channel should have in them: fewer, and sums move too often
 CROSSOVER = 0.4  # density above which dense GEMM was faster (lindecay bench networks)
 
 
@@ -86,9 +89,11 @@ class Events:
         return rows % self.steps * self.batch + rows // self.steps
 
     @cached_property
-    def transposed(self) -> tuple[np.ndarray, np.ndarray]:
-        """(pointers [channels + 1], output rows [events]): where each channel is on."""
-        return transpose(self.indptr, self.channel, self.channels, self.place)
+    def transposed(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Where each channel is on, for each chunk of event rows: pointers [chunks,
+        channels + 1], rows within their chunk [events], and rows of a chunk."""
+        rows = int(np.clip(EACH / max(self.density, 1e-9), *CHUNK))
+        return *transpose(self.indptr, self.channel, self.channels, rows), rows
 
     def dense(self, dtype=torch.float32) -> Tensor:
         """[time, batch, channels]."""
@@ -99,65 +104,88 @@ class Events:
         return x.reshape(self.steps, self.batch, self.channels)
 
 
-def synapses(events: Events, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:
-    """I = W x: [time, batch, out] from events and weight [out, channels].
+def synapses(x, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:
+    """I = W x: [time, batch, out] from events or spikes and weight [out, channels].
 
-    Gathers rows where events are sparse, multiplies densely where they are not.
+    x: Events, or a tensor [time, batch, channels] whose numbers are 0 and one other,
+    or small whole numbers (spikes, event counts, either behind dropout).
+    Gathers rows where it is sparse, multiplies densely where it is not.
 
     >>> events = Events.of(torch.tensor([[[0, 1, 1]], [[1, 0, 0]]]))
     >>> synapses(events, torch.tensor([[1.0, 2.0, 4.0]]), crossover=2).tolist()
     [[[6.0]], [[1.0]]]
     """
-    if weight.dim() != 2 or weight.shape[1] != events.channels:
+    channels = x.channels if isinstance(x, Events) else x.shape[-1]
+    if weight.dim() != 2 or weight.shape[1] != channels:
         raise Fault(
             "weight has the wrong shape",
-            expected=f"[out, {events.channels}]",
+            expected=f"[out, {channels}]",
             found=list(weight.shape),
         )
     fits = weight.device.type == "cpu" and weight.dtype in pool.NUMPY
-    narrow = 0.5 if len(weight) < TILE else 1.0  # a tile is then mostly padding
-    if not fits or events.density > crossover * narrow:
-        return linear(events.dense(weight.dtype).to(weight.device), weight)
-    return Gather.apply(weight, events)
+    narrow = len(weight) < TILE  # a tile is then mostly padding
+    if isinstance(x, Events):
+        crossover = crossover / 2 if narrow else crossover
+        if not fits or x.density > crossover:
+            return linear(x.dense(weight.dtype).to(weight.device), weight)
+        return Gather.apply(None, weight, x, 1.0)
+    fits = fits and x.device.type == "cpu" and x.dtype == weight.dtype and x.dim() == 3
+    crossover = crossover / 5 if narrow else crossover  # listing is not free either
+    found = listing.of(x, crossover) if fits else None
+    if found is None:
+        return linear(x, weight)
+    indptr, channel, factor = found
+    return Gather.apply(x, weight, Events(indptr, channel, *x.shape, True), factor)
 
 
 class Gather(torch.autograd.Function):
-    """weight [out, channels] -> current [time, batch, out]."""
+    """x (None, or spikes), weight [out, channels] -> current [time, batch, out]."""
 
     @staticmethod
-    def forward(ctx, weight, events):
-        ctx.events, out = events, len(weight)
+    def forward(ctx, x, weight, events, factor):
+        ctx.events, ctx.factor, out = events, factor, len(weight)
+        ctx.save_for_backward(weight)
         w = weight.detach().contiguous().numpy()
         current = pool.empty((events.steps, events.batch, out), weight.dtype)
         flat = current.numpy().reshape(-1, out)
         add_rows(events.indptr, events.channel, pack(w, TILE), flat, events.place)
-        return current
+        return current if factor == 1 else current.mul_(factor)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, g):
-        events, out = ctx.events, g.shape[-1]
-        flat = g.contiguous().numpy().reshape(-1, out)
-        grad = pool.empty((out, events.channels), g.dtype)
-        add_transposed(*events.transposed, flat, grad.numpy(), TILE)
-        return grad, None
+        events, (weight,), g = ctx.events, ctx.saved_tensors, g.contiguous()
+        back = grad = None
+        if ctx.needs_input_grad[0]:
+            back = pool.empty((*g.shape[:2], events.channels), g.dtype)
+            torch.mm(g.flatten(0, 1), weight, out=back.view(-1, events.channels))
+        if ctx.needs_input_grad[1]:
+            grad = pool.empty(weight.shape, g.dtype)
+            flat = g.numpy().reshape(-1, len(weight))
+            add_transposed(*events.transposed, events.place, flat, grad.numpy())
+            grad = grad if ctx.factor == 1 else grad.mul_(ctx.factor)
+        return back, grad, None, None
 
 
 @njit(cache=True)
-def transpose(indptr, channel, channels, place):
-    """Compressed columns by counting."""
-    start = np.zeros(channels + 1, np.int64)
-    rows = np.empty(channel.size, np.int32)
-    for c in channel:
-        start[c + 1] += 1
-    for c in range(channels):
-        start[c + 1] += start[c]
-    at = start[:-1].copy()
-    for r in range(indptr.size - 1):
-        for e in range(indptr[r], indptr[r + 1]):
-            rows[at[channel[e]]] = place[r]
-            at[channel[e]] += 1
-    return start, rows
+def transpose(indptr, channel, channels, many):
+    """Compressed columns of each chunk of `many` rows, by counting."""
+    rows = indptr.size - 1
+    start = np.zeros((-(-rows // many), channels + 1), np.int64)
+    where, at = np.empty(channel.size, np.uint16), np.empty(channels, np.int64)
+    for k in range(len(start)):
+        s, r0, r1 = start[k], k * many, min(rows, (k + 1) * many)
+        s[0] = indptr[r0]
+        for e in range(indptr[r0], indptr[r1]):
+            s[channel[e] + 1] += 1
+        for c in range(channels):
+            s[c + 1] += s[c]
+            at[c] = s[c]
+        for r in range(r0, r1):
+            for e in range(indptr[r], indptr[r + 1]):
+                where[at[channel[e]]] = r - r0
+                at[channel[e]] += 1
+    return start, where
 
 
 @njit(cache=True)
@@ -165,11 +193,11 @@ def pack(w, tile):
     """[out, in] -> [tiles, in, tile], zeros where out ends."""
     out, many = w.shape
     packed = np.zeros((-(-out // tile), many, tile), w.dtype)
-    for c0 in range(0, many, 16):
-        for n in range(out):
-            k, j = n // tile, n % tile
-            for c in range(c0, min(many, c0 + 16)):
-                packed[k, c, j] = w[n, c]
+    for n0 in range(0, out, tile):  # rows whose pages the processor can remember
+        for c0 in range(0, many, 16):
+            for n in range(n0, min(out, n0 + tile)):
+                for c in range(c0, min(many, c0 + 16)):
+                    packed[n0 // tile, c, n - n0] = w[n, c]
     return packed
 
 
@@ -177,33 +205,40 @@ def pack(w, tile):
 def add_rows(indptr, channel, packed, out, place):
     """out[place[r]] = Σ of the weight rows of the events of row r."""
     tiles, _, width = packed.shape
-    total = np.empty(width, packed.dtype)
+    total = np.empty((1, width), packed.dtype)
     for k in range(tiles):
         used = min(width, out.shape[1] - k * width)
         for r in range(indptr.size - 1):
-            add_rows_of(packed[k], channel, indptr[r], indptr[r + 1], total)
+            total[:] = 0
+            add_rows_of(packed[k], channel, indptr[r], indptr[r + 1], total, 0)
             row = out[place[r], k * width : k * width + used]
             for j in range(used):
-                row[j] = total[j]
+                row[j] = total[0, j]
 
 
 @njit(cache=True, error_model="numpy")
-def add_transposed(start, rows, g, grad, width):
+def add_transposed(start, where, many, place, g, grad):
     """grad[:, c] = Σ g[row] over the rows in which channel c is on."""
-    many, out = g.shape
-    part = np.zeros((many, width), g.dtype)
-    block = np.empty((16, width), g.dtype)
-    for k in range(-(-out // width)):
-        used = min(width, out - k * width)
-        for r in range(many):
-            row, from_ = part[r], g[r, k * width : k * width + used]
+    rows, out = g.shape
+    channels = start.shape[1] - 1
+    part = np.zeros((many, WIDTH), g.dtype)
+    total = np.empty((channels, WIDTH), g.dtype)
+    for k in range(-(-out // WIDTH)):
+        used = min(WIDTH, out - k * WIDTH)
+        total[:] = 0
+        for q in range(len(start)):
+            for i in range(min(many, rows - q * many)):
+                row = part[i]
+                from_ = g[place[q * many + i], k * WIDTH : k * WIDTH + used]
+                for j in range(used):
+                    row[j] = from_[j]
+            s = start[q]
+            for c in range(channels):
+                if s[c + 1] > s[c]:
+                    add_rows_of(part, where, s[c], s[c + 1], total, c)
+        for c0 in range(0, channels, 16):
+            n = min(16, channels - c0)
             for j in range(used):
-                row[j] = from_[j]
-        for c0 in range(0, start.size - 1, 16):
-            n = min(16, start.size - 1 - c0)
-            for i in range(n):
-                add_rows_of(part, rows, start[c0 + i], start[c0 + i + 1], block[i])
-            for j in range(used):
-                line = grad[k * width + j, c0 : c0 + n]
+                line = grad[k * WIDTH + j, c0 : c0 + n]
                 for i in range(n):
-                    line[i] = block[i, j]
+                    line[i] = total[c0 + i, j]

@@ -1,6 +1,7 @@
-"""One hot loop written as vectors, because the compiler keeps its sums in memory.
+"""Two hot loops written as vectors, because the compiler keeps their sums in memory.
 
-    total = Σ table[index[e]] for e in [first, last)
+    total[at] += Σ table[index[e]] for e in [first, last)
+    mask of the 16 numbers from `at` on that are not zero
 
 Rows of 64 numbers; the sums stay in registers (four vectors of 16), which halves the
 work per event against the loop that numba compiles. LLVM splits the vectors to what
@@ -15,15 +16,15 @@ WIDTH, LANES = 64, 16
 
 
 @intrinsic
-def add_rows_of(context, table, index, first, last, total):
-    """total[:64] = the sum, in the order of the events."""
+def add_rows_of(context, table, index, first, last, total, at):
+    """total[at] += the sum, in the order of the events; rows of 64 numbers."""
     if table.layout != "C" or total.layout != "C" or index.layout != "C":
         raise TypeError("add_rows_of needs contiguous arrays")
-    return types.void(table, index, types.intp, types.intp, total), _emit
+    return types.void(table, index, types.intp, types.intp, total, types.intp), _emit
 
 
 def _emit(context, builder, signature, arguments):
-    table, index, first, last, total = arguments
+    table, index, first, last, total, at = arguments
     kinds = [signature.args[k] for k in (0, 1, 4)]
     table, index, total = (
         context.make_array(kind)(context, builder, value).data
@@ -33,8 +34,9 @@ def _emit(context, builder, signature, arguments):
     vector = ir.VectorType(number, LANES)
     size = kinds[0].dtype.bitwidth // 8
     sums = [cgutils.alloca_once(builder, vector) for _ in range(WIDTH // LANES)]
-    for one in sums:
-        builder.store(ir.Constant(vector, None), one)
+    home = builder.mul(at, ir.Constant(at.type, WIDTH))
+    for k, one in enumerate(sums):
+        builder.store(_load(builder, total, home, k, vector, size), one)
     step = ir.Constant(first.type, 1)
     with cgutils.for_range_slice(builder, first, last, step) as (e, _):
         row = builder.zext(builder.load(builder.gep(index, [e])), first.type)
@@ -43,8 +45,7 @@ def _emit(context, builder, signature, arguments):
             value = _load(builder, table, start, k, vector, size)
             builder.store(builder.fadd(builder.load(one), value), one)
     for k, one in enumerate(sums):
-        zero = ir.Constant(first.type, 0)
-        place = _place(builder, total, zero, k, vector)
+        place = _place(builder, total, home, k, vector)
         builder.store(builder.load(one), place).align = size
     return context.get_dummy_value()
 
@@ -58,3 +59,31 @@ def _load(builder, data, start, k, vector, size):
     value = builder.load(_place(builder, data, start, k, vector))
     value.align = size
     return value
+
+
+@intrinsic
+def nonzero(context, array, at):
+    """Bit k is set where array.flat[at + k] is not zero, k < 16."""
+    if array.layout != "C":
+        raise TypeError("nonzero needs a contiguous array")
+
+    def emit(context, builder, signature, arguments):
+        kind = signature.args[0]
+        data = context.make_array(kind)(context, builder, arguments[0]).data
+        vector = ir.VectorType(context.get_data_type(kind.dtype), LANES)
+        size = kind.dtype.bitwidth // 8
+        value = _load(builder, data, arguments[1], 0, vector, size)
+        on = builder.fcmp_unordered("!=", value, ir.Constant(vector, None))
+        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+
+    return types.int64(array, types.intp), emit
+
+
+@intrinsic
+def lowest(context, mask):
+    """Place of the lowest bit that is set."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), emit

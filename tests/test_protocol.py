@@ -1,0 +1,143 @@
+"""The protocol: tasks on Dask, a lost worker, rows merged by key, nothing redone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lindecay import protocol
+from lindecay.settings import Fault
+
+distributed = pytest.importorskip("distributed")
+
+
+def test_tasks_have_keys_of_their_own():
+    for name in protocol.STUDIES:
+        keys = [task.key for task in protocol.tasks(name)]
+        assert len(set(keys)) == len(keys) > 0
+
+
+def test_main_arms_are_paired_over_ten_seeds():
+    found = {(t.arm, t.seed) for t in protocol.tasks("main")}
+    assert {(arm, s) for arm in ("vlif", "ldlif") for s in range(10)} <= found
+    assert {(arm, s) for arm in ("if", "floor") for s in range(5)} <= found
+
+
+def test_tuning_gives_every_arm_the_same_horizons_and_no_test_clip():
+    tried = protocol.tasks("tune")
+    for arm in ("vlif", "ldlif", "floor"):
+        mine = {t.horizon for t in tried if t.arm == arm}
+        assert mine == set(protocol.HORIZONS)
+    assert all(t.fold is not None for t in tried)
+
+
+def test_an_unknown_study_is_one_clear_line():
+    with pytest.raises(Fault, match="unknown study: expected tune"):
+        protocol.tasks("mane")
+
+
+WORKER = """
+import json, os, sys, time
+from pathlib import Path
+from lindecay import protocol
+
+def row_of(task):
+    log = Path(os.environ["PROTOCOL_LOG"])
+    with log.open("a") as out:
+        out.write(f"{task.seed} {os.getpid()}\\n")
+    time.sleep(0.6)
+    return {"seed": task.seed, "accuracy": 50.0 + task.seed}
+
+protocol.row_of = row_of
+"""
+
+
+@pytest.fixture
+def loopback(tmp_path):
+    """A scheduler and two worker processes on loopback; pids of the workers."""
+    (tmp_path / "preload.py").write_text(WORKER)
+    env = os.environ | {"PROTOCOL_LOG": str(tmp_path / "log")}
+    address = "tcp://127.0.0.1:" + str(_free_port())
+    base = [sys.executable, "-m", "distributed.cli."]
+    asked = [
+        ["dask_scheduler", "--host", address, "--no-dashboard"],
+        *[
+            ["dask_worker", address, "--nthreads", "1", "--no-dashboard"]
+            + ["--no-nanny", "--preload", str(tmp_path / "preload.py")]
+            + ["--local-directory", str(tmp_path / f"worker{k}")]
+            for k in range(2)
+        ],
+    ]
+    running = [
+        subprocess.Popen(
+            [*base[:2], base[2] + words[0], *words[1:]],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for words in asked
+    ]
+    yield address, running[1:], tmp_path / "log"
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_killed_worker_loses_only_its_own_task(loopback, monkeypatch):
+    address, workers, log = loopback
+    small = [protocol.Task("test", "shd", "if", seed) for seed in range(8)]
+    monkeypatch.setitem(protocol.STUDIES, "small", lambda: iter(small))
+    told = []
+
+    def hear(text):
+        told.append(text)
+        if len(told) == 2:
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    rows = protocol.run(["small"], address, told=hear)
+    assert [row["seed"] for row in rows] == list(range(8))  # merged by key
+    begun = [int(text.split()[0]) for text in log.read_text().splitlines()]
+    assert len(told) == 8
+    # the dead worker's task again, and what only it had finished and kept in memory
+    assert 8 <= len(begun) <= 8 + 3
+
+
+def test_a_finished_row_is_not_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINDECAY_STORE", str(tmp_path))
+    task, made = protocol.Task("test", "shd", "if"), []
+    monkeypatch.setitem(protocol.PLANS, "shd", lambda task: FakePlan())
+
+    def judge(task, plan, out):
+        made.append(task)
+        (out / "row.json").write_text(json.dumps({"accuracy": 1.0}))
+
+    monkeypatch.setattr(protocol, "_judge", judge)
+    assert protocol.row_of(task) == protocol.row_of(task) == {"accuracy": 1.0}
+    assert len(made) == 1
+    monkeypatch.setitem(protocol.STUDIES, "one", lambda: iter([task]))
+    assert protocol.kept(["one"]) == [{"accuracy": 1.0}]
+
+
+class FakePlan:
+    def clips(self):
+        return None
+
+    def params(self, clips):
+        return {"fake": 1}
+
+
+def test_progress_tells_what_is_left():
+    task = protocol.Task("test", "shd", "vlif", 3)
+    text = protocol.line(task, {"accuracy": 71.25}, 2, 10, 240.0)
+    assert text.startswith("2/10  test shd 71.2 %  4 min left")

@@ -7,7 +7,7 @@
 the array: an always-on bias, a threshold and a decay for each neuron. The paper gives
 no sizes; these are our choices (see 91_assumptions):
 
-- five neighbouring channels are joined to one (700 to 140), 50 bins of 20 ms, a
+- five neighbouring channels are joined to one (700 to 140), 70 bins of 14 ms, a
   channel is on when it had at least one event in the bin; later events are dropped.
 - training clips are varied as speakers vary: shifted and stretched along frequency
   and time. Dropout between layers. Nothing of this touches a test clip.
@@ -33,7 +33,7 @@ from lindecay.quantization import (
 from lindecay.settings import profile
 
 TUNED = {"vlif": 16.0, "ldlif": 16.0, "floor": 16.0, "if": 16.0, "shift": 16.0}  # steps
-BINNING = events.Binning(dt_us=20_000, steps=50, downsample=5)
+BINNING = events.Binning(dt_us=14_000, steps=70, downsample=5)
 MOMENTUM = 0.1  # of the running statistics
 EPS = 1.0  # LSB squared: a silent neuron divides by no zero
 
@@ -53,21 +53,17 @@ class SpeechSpec:
     """MLP-2: sizes, neuron, grid and what training does to it; threshold 1."""
 
     law: str
-    horizon: float = 14.0  # steps: 1/(1 - beta), or what lambda is matched to
+    horizon: float = 16.0  # steps: 1/(1 - beta), or what lambda is matched to
     name: str = "MLP-2"
     hidden: tuple[int, ...] = (256, 256)
     channels: int = 140
     classes: int = 20
     grid: Grid | None = Grid(weight_bits=4, membrane_bits=12, fraction_bits=2)
     beta_bits: int = BETA_BITS
-    dropout: float = 0.4
+    dropout: float = 0.3
     slope: float = 3.0
     learn_decay: bool = True
-
-    @property
-    def beta(self) -> float:
-        """Decay factor per step."""
-        return 1 - 1 / self.horizon
+    spread: float = 1.0  # log units: a layer's horizons start from 1/e to e times it
 
     def bits_of(self, law: str) -> int | None:
         """What divides on the grid: 2^n after beta_q, or 2^k = the horizon; or None."""
@@ -75,11 +71,11 @@ class SpeechSpec:
             return round(math.log2(self.horizon))
         return self.beta_bits if law == "exponential" and self.grid else None
 
-    @property
-    def start(self) -> float:
-        """What the decay parameter starts at: beta, or lambda* = (1 - b)/(1 + b)."""
-        b = self.beta
-        return b if self.law == "exponential" else (1 - b) / (1 + b)
+    def starts(self, neurons: int) -> torch.Tensor:
+        """What decays start at, [neurons]: beta, or lambda* = (1 - beta)/(1 + beta)."""
+        log = torch.linspace(-1, 1, neurons) * self.spread
+        beta = 1 - 1 / (self.horizon * log.exp()).clamp(min=1)
+        return beta if self.law == "exponential" else (1 - beta) / (1 + beta)
 
 
 class NormalisedLinear(nn.Module):
@@ -92,9 +88,7 @@ class NormalisedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-gain, gain))
         self.gamma = nn.Parameter(torch.full((outputs,), 0.5))
         self.shift = nn.Parameter(torch.zeros(outputs))
-        self.decay = nn.Parameter(
-            torch.full((outputs,), spec.start), requires_grad=spec.learn_decay
-        )
+        self.decay = nn.Parameter(spec.starts(outputs), requires_grad=spec.learn_decay)
         top = 2.0 ** ((spec.grid.weight_bits if spec.grid else 4) - 1) - 0.5
         self.register_buffer("scale", torch.tensor(1.5 * gain / top))
         self.register_buffer("mean", torch.zeros(outputs))

@@ -125,8 +125,15 @@ def test_a_finished_row_is_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(protocol, "_judge", judge)
     assert protocol.row_of(task) == protocol.row_of(task) == {"accuracy": 1.0}
     assert len(made) == 1
-    monkeypatch.setitem(protocol.STUDIES, "one", lambda: iter([task]))
-    assert protocol.kept(["one"]) == [{"accuracy": 1.0}]
+
+
+def test_rows_join_their_study_by_key(tmp_path):
+    protocol.write("tune", [{"key": "a", "accuracy": 1}], tmp_path)
+    protocol.write("tune", [{"key": "b"}, {"key": "a", "accuracy": 2}], tmp_path)
+    found = protocol.read("tune", tmp_path)
+    assert found["rows"] == [{"key": "a", "accuracy": 2}, {"key": "b"}]
+    assert found["asked"] == len(protocol.tasks("tune"))
+    assert protocol.read("main", tmp_path)["rows"] == []
 
 
 class FakePlan:

@@ -181,7 +181,11 @@ def sweep(
         rows = [{"study": name, "tasks": many} for name, many in told.items()]
         return say(rows) if as_json else _columns(rows)
     rows = protocol.run(
-        studies, scheduler or None, workers, lambda x: print(x, file=sys.stderr)
+        studies,
+        scheduler or None,
+        workers,
+        lambda text: print(text, file=sys.stderr, flush=True),
+        protocol.folder(),
     )
     if as_json:
         say({"schema": 1, "rows": rows})

@@ -32,7 +32,6 @@ from lindecay.quantization import (
 )
 from lindecay.settings import profile
 
-TUNED = {"vlif": 16.0, "ldlif": 16.0, "floor": 16.0, "if": 16.0, "shift": 16.0}  # steps
 BINNING = events.Binning(dt_us=14_000, steps=70, downsample=5)
 MOMENTUM = 0.1  # of the running statistics
 EPS = 1.0  # LSB squared: a silent neuron divides by no zero

@@ -31,7 +31,7 @@ def small(law: str, name: str) -> tuple[Cnn, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", CONVS)
-@pytest.mark.parametrize("law", ["shrink", "exponential", "floor", "none"])
+@pytest.mark.parametrize("law", ["shrink", "exponential", "floor", "shift", "none"])
 def test_training_forward_is_the_integer_network(law, name, tmp_path):
     net, dense = small(law, name)
     clips = clips_of(dense)

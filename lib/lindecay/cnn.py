@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from lindecay import kernels
 from lindecay.events import Binning
-from lindecay.networks import BETA_BITS, SLOPE, SpikingLinear
+from lindecay.networks import SLOPE, SpikingLinear, _divided, _shift
 from lindecay.quantization import Checkpoint, Grid, Layer
 
 BINNING = Binning(dt_us=29_000, steps=50, downsample=4)
@@ -60,6 +60,11 @@ class CnnSpec:
         """lambda* = (1 - beta)/(1 + beta), least squares on [0, 1]."""
         return (1 - self.beta) / (1 + self.beta)
 
+    @property
+    def halvings(self) -> int:
+        """k of the shift-exponential V - (V >> k)."""
+        return round(-math.log2(1 - self.beta))
+
 
 class SpikingConv(nn.Module):
     """Valid convolution without bias, then one decaying neuron a channel and place."""
@@ -67,6 +72,7 @@ class SpikingConv(nn.Module):
     def __init__(self, spec: CnnSpec, plane: tuple, conv: Conv, gain: float):
         super().__init__()
         self.law, self.grid, self.plane, self.conv = spec.law, spec.grid, plane, conv
+        self.shift = _shift(spec)
         sides = conv.kernel, conv.kernel
         self.weight = nn.Parameter(torch.empty(conv.channels, plane[0], *sides))
         nn.init.uniform_(self.weight, -gain, gain)
@@ -98,7 +104,8 @@ class SpikingConv(nn.Module):
             law=self.law,
             lam=q.get("lam", 0.0),
             beta_q=q.get("beta_q"),
-            shift=BETA_BITS if "beta_q" in q else None,
+            shift=self.shift,
+            rounding="floor" if self.law == "shift" else "nearest",
             theta=q["theta"],
             clamp=(self.grid.v_min, self.grid.v_max),
             scale=float(2.0**self.grid.fraction_bits / self.scale),
@@ -197,8 +204,7 @@ def whole(name: str, layer, bits: int, **place) -> Layer:
         theta=q["theta"],
         lam=q.get("lam", q["theta"] * 0),
         bits=bits,
-        beta=q.get("beta_q"),
-        beta_shift=BETA_BITS if "beta_q" in q else None,
+        **_divided(layer, q),
         **place,
     )
 

@@ -12,7 +12,6 @@ import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import jupytext
@@ -96,8 +95,13 @@ def select(root: Path, wanted: list[str]) -> list[Chapter]:
 
 def cells(chapter: Chapter) -> list[str]:
     """The source of each code cell."""
-    found = jupytext.read(chapter.path).cells
-    return [cell.source for cell in found if cell.cell_type == "code"]
+    return list(_cells(chapter.path, chapter.path.stat().st_mtime_ns))
+
+
+@cache
+def _cells(path: Path, changed: int) -> tuple[str, ...]:
+    found = jupytext.read(path).cells
+    return tuple(cell.source for cell in found if cell.cell_type == "code")
 
 
 def code(chapter: Chapter) -> str:
@@ -126,12 +130,20 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-@cache
 def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+    return _file_of(name) is not None
+
+
+def _file_of(module: str) -> Path | None:
+    """The file of a module of ours; looked up, since find_spec imports its parents.
+
+    >>> _file_of("lindecay.settings").name, _file_of("lindecay.decay").parent.name
+    ('settings.py', 'decay')
+    >>> _file_of("lindecay.settings.profile")
+    """
+    base = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
+    near = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in near if path.is_file()), None)
 
 
 def closure(chapter: Chapter) -> set[str]:
@@ -196,8 +208,8 @@ def _committed(used: tuple[str, ...]) -> dict[str, str]:
 
 
 def _text(module: str) -> str:
-    spec = find_spec(module)
-    return Path(spec.origin).read_text() if spec and spec.origin else ""
+    path = _file_of(module)
+    return path.read_text("utf-8") if path else ""
 
 
 @cache

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from lindecay.settings import Fault
-from lindecay.site import chapters
+from lindecay.site import BLOCK, chapters
 from lindecay.site.place import Build
 from lindecay.store import write_atomic
 
@@ -88,7 +88,7 @@ def _config(root: Path, build: Build, stage: Path) -> bool:
 
 def render(root: Path, build: Build, out) -> Path:
     """Run Jupyter Book on the stage, nitpicky, warnings as errors."""
-    call = "from jupyter_book.cli.main import main; main()"
+    call = f"{BLOCK}; from jupyter_book.cli.main import main; main()"
     ask = [sys.executable, "-c", call, "build", str(root / "_build" / "stage")]
     ask += ["-n", "-W", "--keep-going", "-q", "--path-output", str(root)]
     env = os.environ | {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}

@@ -193,3 +193,33 @@ def test_a_tile_takes_the_fewest_macros():
         for tw in range(1, min(best.layer.map[2], 40 // (5 * th)) + 1):
             tile = sram.mapping.plan_layer(ck, unrolled(ck.layers[0], th, tw), spec)
             assert best.macros <= replace(best, tile=tile, places=(th, tw)).macros
+
+
+def test_traffic_adds_up_to_the_ledger():
+    ck = planes(1, stride=2, padding=1)
+    clips = gestures_of(ck)
+    run = sram.emulate(ck, clips, SMALL)
+    steps = len(clips) * ck.steps
+    for row, layer in zip(sram.traffic(ck, clips, run), run.trace.layers):
+        book = run.ledger.by_layer()[layer.name]
+        assert row["queued a step"] * steps == book.queue_entries
+        assert row["cycles a clip"] * len(clips) == pytest.approx(book.cycles)
+        assert row["slowest step"] >= row["cycles a step"] > 0
+        assert row["accumulate"] + row["merge"] + row["update"] == pytest.approx(1)
+        assert row["deepest queue"] <= book.queue_entries
+        assert 0 < row["utilisation"] <= 1
+    first, _, last = sram.traffic(ck, clips, run)
+    assert first["copies of a weight"] == 5 * 5  # places of the map
+    assert (last["copies of a weight"], last["unconnected"]) == (1, 0)
+
+
+def test_each_tiles_own_cycles_are_its_queues():
+    """What the machine counted in one tile, against the count of its events."""
+    ck = planes(1, stride=2, padding=1)
+    clips = gestures_of(ck)
+    tiled = sram.build(ck, SMALL)[1][0]
+    queues = tiled.events(clips.indptr, clips.channel)
+    for tile, queue in zip(tiled.tiles(), queues):
+        told = (len(clips), ck.steps, False)
+        _, book = sram.macro.run_layer(tile, *queue, *told)
+        assert book["conv1", "accumulate"].cycles == tiled.latency(*queue).sum()

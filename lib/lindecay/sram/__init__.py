@@ -17,6 +17,7 @@ from lindecay.sram.mapping import LayerPlan, MacroSpec, Mapping
 from lindecay.sram.microcode import Cycle, PortFault, Program
 from lindecay.sram.structural import Tally, tally
 from lindecay.sram.tiles import TiledMachine, TiledPlan, plan
+from lindecay.sram.traffic import traffic
 
 __all__ = [
     "Array",
@@ -46,5 +47,6 @@ __all__ = [
     "quantised",
     "stepper",
     "tally",
+    "traffic",
     "watch",
 ]

@@ -206,12 +206,8 @@ class TiledMachine:
 
     def latency(self, indptr, channel) -> np.ndarray:
         """Cycles of a tile's accumulation, row by row of events: its slowest queue."""
-        p = self.plan.tile
         cycles = np.array([len(x) for x in self.machine.programs["accumulate"]])
-        row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        key = row * p.row_tiles + p.tile_of[channel]
-        queued = np.bincount(key, minlength=(len(indptr) - 1) * p.row_tiles)
-        return (queued.reshape(-1, p.row_tiles) * cycles).max(1, initial=0)
+        return (waiting(self.plan.tile, indptr, channel) * cycles).max(1, initial=0)
 
     def joined(self, parts: list, events: list) -> tuple[LayerTrace, Ledger]:
         """Traces and ledgers of all tiles as those of the layer."""
@@ -272,3 +268,12 @@ def _window(indptr, channel, plane, corner, seen, full):
                 n += 1
         starts[r + 1] = n
     return starts, out[:n].copy()
+
+
+def waiting(plan: LayerPlan, indptr, channel) -> np.ndarray:
+    """Spikes of each step that wait before each row tile, int64 [steps, row tiles]."""
+    steps = len(indptr) - 1
+    step = np.repeat(np.arange(steps), np.diff(indptr))
+    key = step * plan.row_tiles + plan.tile_of[channel]
+    found = np.bincount(key, minlength=steps * plan.row_tiles)
+    return found.reshape(steps, plan.row_tiles)

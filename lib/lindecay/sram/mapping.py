@@ -13,6 +13,7 @@ one tile. Widths come from the trained weights: no sum can wrap, in any order of
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.settings import Fault
@@ -159,17 +160,26 @@ def bits_for(low: int, high: int) -> int:
 
 def _sums(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Most negative and most positive sum of each neuron, int64 [outputs]."""
-    ones = np.ones(w.shape[1], np.float32)  # exact: weights have 8 bits
-    low, high = (f(w, 0).astype(np.float32) @ ones for f in (np.minimum, np.maximum))
-    return low.astype(np.int64), high.astype(np.int64)
+    return _ends(np.ascontiguousarray(w))
+
+
+@njit(cache=True)
+def _ends(w):
+    low, high = np.zeros(len(w), np.int64), np.zeros(len(w), np.int64)
+    for j in range(w.shape[0]):
+        down = up = np.int32(0)
+        for i in range(w.shape[1]):
+            value = np.int32(w[j, i])
+            down, up = down + min(value, np.int32(0)), up + max(value, np.int32(0))
+        low[j], high[j] = down, up
+    return low, high
 
 
 def _sums_of_tiles(w: np.ndarray, tile_of: np.ndarray, tiles: int) -> list[tuple]:
-    """The same for the inputs of each row tile (float32 is exact below 2^24)."""
-    one = (tile_of[:, None] == np.arange(tiles)).astype(np.float32)
-    ends = (np.minimum(w, 0), np.maximum(w, 0))
-    low, high = ((end.astype(np.float32) @ one).astype(np.int64) for end in ends)
-    return list(zip(low.T, high.T))
+    """The same for the inputs of each row tile."""
+    order = np.argsort(tile_of, kind="stable")
+    ends = np.cumsum(np.bincount(tile_of, minlength=tiles))[:-1]
+    return [_sums(part) for part in np.split(w[:, order], ends, axis=1)]
 
 
 def check_layer(ck: Checkpoint, layer: Layer) -> None:

@@ -37,7 +37,7 @@ class Task:
     data: str
     arm: str
     seed: int = 0
-    epochs: int = 20
+    epochs: int = 16
     horizon: float = 0.0  # steps; 0 is the tuned one
     weight_bits: int = 4  # 0 is float
     membrane_bits: int = 12
@@ -221,9 +221,10 @@ def _strong() -> Iterator[Task]:
 
 def _main() -> Iterator[Task]:
     """Ten paired seeds of the two main arms, five of the controls."""
-    for seed in range(10):
-        for arm in (*MAIN, *(CONTROLS if seed < 5 else ())):
-            yield Task("test", "shd", arm, seed)
+    for arms, seeds in ((MAIN, 10), (CONTROLS, 5)):
+        for seed in range(seeds):
+            for arm in arms:
+                yield Task("test", "shd", arm, seed)
 
 
 def _speakers() -> Iterator[Task]:

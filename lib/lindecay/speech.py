@@ -287,13 +287,13 @@ class Plan(training.Plan):
         return nn.functional.cross_entropy(spikes.sum(0) * self.gain, target)
 
     def split(self, clips: events.Clips) -> tuple[np.ndarray, np.ndarray]:
-        opened = events.dataset("shd", "train", self.profile.name)
-        if self.speaker is not None:
-            held = opened.groups == self.speaker
-            return np.flatnonzero(~held), np.flatnonzero(held)
-        if self.fold is None:
+        if self.fold is None and self.speaker is None:
             return super().split(clips)
-        return events.validation(opened)[self.fold]
+        opened = events.dataset("shd", "train", self.profile.name)
+        if self.speaker is None:
+            return events.validation(opened)[self.fold]
+        held = opened.groups == self.speaker
+        return np.flatnonzero(~held), np.flatnonzero(held)
 
     def settle(self, net: nn.Module, clips, idx: np.ndarray) -> None:
         """Running statistics from clips as they are, without dropout."""

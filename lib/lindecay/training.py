@@ -163,7 +163,8 @@ def _fit(plan: Plan, clips, folder: Path, unfinished: Path, quiet: bool) -> None
             note = f"loss {run.curve[-1]['loss']:.3f}"
             bar.update(task, completed=len(run.curve), note=note)
     _finish(plan, run.net, clips, run.curve, folder)
-    unfinished.unlink(missing_ok=True)
+    for left in [unfinished, *unfinished.parent.glob(f".{unfinished.name}.*.part")]:
+        left.unlink(missing_ok=True)  # also what a kill in mid-write left behind
 
 
 class Run:

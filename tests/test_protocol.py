@@ -35,7 +35,7 @@ def test_tuning_gives_every_arm_the_same_horizons_and_no_test_clip():
 
 
 def test_an_unknown_study_is_one_clear_line():
-    with pytest.raises(Fault, match="unknown study: expected tune"):
+    with pytest.raises(Fault, match="unknown study: expected quick"):
         protocol.tasks("mane")
 
 
@@ -127,11 +127,16 @@ def test_a_finished_row_is_not_made_again(tmp_path, monkeypatch):
     assert len(made) == 1
 
 
+ROW = {"data": "shd", "judged": "test", "labels": "abc"}
+
+
 def test_rows_join_their_study_by_key(tmp_path):
-    protocol.write("tune", [{"key": "a", "accuracy": 1}], tmp_path)
-    protocol.write("tune", [{"key": "b"}, {"key": "a", "accuracy": 2}], tmp_path)
+    protocol.write("tune", [ROW | {"key": "a", "accuracy": 1}], tmp_path)
+    protocol.write("tune", [ROW | {"key": "b"}, ROW | {"key": "a"}], tmp_path)
     found = protocol.read("tune", tmp_path)
-    assert found["rows"] == [{"key": "a", "accuracy": 2}, {"key": "b"}]
+    assert [row["key"] for row in found["rows"]] == ["a", "b"]
+    assert "accuracy" not in found["rows"][0]  # the later one counts
+    assert found["labels"] == {"shd test": "abc"}
     assert found["asked"] == len(protocol.tasks("tune"))
     assert protocol.read("main", tmp_path)["rows"] == []
 

@@ -45,6 +45,14 @@ class Task:
     fold: int | None = None
     speaker: int | None = None
     learn_decay: bool = True
+    clips: int | None = None  # only so many training clips, chosen once
+
+    @property
+    def judged(self) -> str:
+        """Which clips the network is judged on, in a word."""
+        if self.speaker is not None:
+            return f"speaker {self.speaker}"
+        return "test" if self.fold is None else f"fold {self.fold}"
 
     @property
     def key(self) -> str:
@@ -69,6 +77,7 @@ def shd_plan(task: Task) -> speech.Plan:
         network_spec=spec,
         fold=task.fold,
         speaker=task.speaker,
+        most=task.clips,
     )
 
 
@@ -129,7 +138,7 @@ PLANS: dict[str, Callable[[Task], training.Plan]] = {
 def judged(task: Task, plan: training.Plan) -> events.Clips:
     """The clips that a task's network is judged on: held out, or the test split."""
     clips = plan.clips()
-    if task.fold is not None or task.speaker is not None:
+    if task.judged != "test":
         return clips.subset(plan.split(clips)[1])
     if task.data == "shd":
         return speech.clips_for("paper", "test")
@@ -154,17 +163,44 @@ def _judge(task: Task, plan: training.Plan, out: Path) -> None:
         told = _integers(Checkpoint.load(folder / "checkpoint.npz"), clips)
     else:
         net, all_clips = training.load(plan), np.arange(len(clips))
-        told = {"predictions": training.predicted(net, clips, all_clips).tolist()}
-    row = asdict(task) | {
+        told = {"predictions": training.predicted(net, clips, all_clips)}
+    right = clips.labels == told["predictions"]
+    row = {k: v for k, v in asdict(task).items() if v is not None} | {
         "key": task.key,
+        "judged": task.judged,
         "source": clips.source,
         "sha256": clips.sha256,
-        "clips": len(clips),
-        "accuracy": 100 * float(np.mean(clips.labels == told["predictions"])),
+        "judged_clips": len(clips),
+        "accuracy": 100 * float(right.mean()),
         "train_cpu_s": round(spent, 1),
-        "curve": training.curve(plan),
+        "curve": rounded(training.curve(plan)),
+        "labels": letters(clips.labels),
     }
+    told = rounded(told) | {"predictions": letters(told["predictions"])}
     (out / "row.json").write_text(json.dumps(row | told))
+
+
+def letters(classes: np.ndarray) -> str:
+    """Classes as letters, a for 0: one character a clip.
+
+    >>> letters(np.array([0, 2, 19])), classes_of("act").tolist()
+    ('act', [0, 2, 19])
+    """
+    return (np.asarray(classes, np.uint8) + 97).tobytes().decode()
+
+
+def classes_of(text: str) -> np.ndarray:
+    """The classes behind `letters`, int64."""
+    return np.frombuffer(text.encode(), np.uint8).astype(np.int64) - 97
+
+
+def rounded(what):
+    """Floats to four decimals, all the way down: rows are read by people too."""
+    if isinstance(what, dict):
+        return {k: rounded(v) for k, v in what.items() if k != "predictions"}
+    if isinstance(what, list):
+        return [rounded(v) for v in what]
+    return round(what, 4) if isinstance(what, float) else what
 
 
 def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
@@ -173,7 +209,7 @@ def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
     decays = np.concatenate([la.row("lam") for la in ck.layers])
     thresholds = np.concatenate([la.row("theta") for la in ck.layers])
     told = {
-        "predictions": trace.predictions.tolist(),
+        "predictions": trace.predictions,
         "sops": sum(la.sops for la in trace.layers) / len(clips),
         "spikes": [la.spikes / len(clips) for la in trace.layers],
         "clears": [la.clears / la.S.size for la in trace.layers],
@@ -183,7 +219,7 @@ def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
         told |= {
             "lam_zero": float(np.mean(decays == 0)),
             "lam_int": np.bincount(decays).tolist(),
-            "lam_over_theta": (decays / thresholds).round(4).tolist(),
+            "lam_over_theta": (decays / thresholds).round(3).tolist(),
             "without": _accuracy(ck, clips, lambda lam: lam * 0),
             "doubled": _accuracy(ck, clips, lambda lam: lam * 2),
         }
@@ -286,7 +322,15 @@ def _decays() -> Iterator[Task]:
                 yield _digits("decay", arm, seed, fold=0, horizon=horizon)
 
 
+def _quick() -> Iterator[Task]:
+    """What a page trains there and then: three arms, two seeds, a few clips."""
+    for seed in range(2):
+        for arm in (*MAIN, "if"):
+            yield Task("test", "shd", arm, seed, epochs=4, clips=2000)
+
+
 STUDIES = {
+    "quick": _quick,
     "tune": _tune,
     "strong": _strong,
     "main": _main,
@@ -369,11 +413,13 @@ def folder() -> Path:
 
 def write(name: str, rows: list[dict], home: Path) -> Path:
     """Rows of a study as one file, merged by key with those already there."""
-    path = home / f"{name}.json"
-    old = json.loads(path.read_text())["rows"] if path.exists() else []
-    merged = {row["key"]: row for row in [*old, *rows]}
+    path, old = home / f"{name}.json", read(name, home)
+    labels = {f"{r['data']} {r['judged']}": r.get("labels") for r in rows}
+    rows = [{k: v for k, v in row.items() if k != "labels"} for row in rows]
+    merged = {row["key"]: row for row in [*old["rows"], *rows]}
     found = {"schema": SCHEMA, "study": name, "commit": results.commit()}
-    found |= {"asked": len(tasks(name)), "rows": [merged[k] for k in sorted(merged)]}
+    found |= {"asked": len(tasks(name)), "labels": old.get("labels", {}) | labels}
+    found |= {"rows": [merged[k] for k in sorted(merged)]}
     return store.write_atomic(path, json.dumps(found, indent=0) + "\n")
 
 

@@ -62,9 +62,7 @@ def prove(
     """
     if name not in SUBJECTS:
         raise Fault("no such network", expected=" or ".join(SUBJECTS), found=repr(name))
-    plan, clips = SUBJECTS[name](profile_name, arm, seed)
-    clips = clips.subset(np.arange(min(profile(profile_name).prove_clips, len(clips))))
-    ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
+    plan, ck, clips = subject(name, profile_name, arm, seed)
     net, parts = training.load(plan), []
     for few in batches(clips, ck):
         array, whole = sram.emulate(ck, few), integer.run(ck, few)
@@ -79,6 +77,16 @@ def prove(
         counters = unequal_counters(whole, array)
         parts.append(report(name, few, parties, array, counters, profile_name))
     return joined(parts)
+
+
+def subject(
+    name: str, profile_name: str = "quick", arm: str = "ldlif", seed: int = 0
+) -> tuple[training.Plan, Checkpoint, Clips]:
+    """A set's training run, its integers (trained if need be), the clips to prove."""
+    plan, clips = SUBJECTS[name](profile_name, arm, seed)
+    many = min(profile(profile_name).prove_clips, len(clips))
+    ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
+    return plan, ck, clips.subset(np.arange(many))
 
 
 def batches(clips: Clips, ck: Checkpoint) -> Iterator[Clips]:

@@ -119,3 +119,30 @@ def layout_update_cycles(spec, N: int, B: int, A: int) -> int:
     if spec.update == "word":
         return word_sequential_cycles(N, spec.ports)
     return update_cycles(B, A)
+
+
+def at_equal_area(N: int, B: int, A: int, C: int = 256, ports: int = 1) -> dict:
+    """Cycles of one update when every design gets the ceil(N / C) home macros.
+
+    Each macro then has its own unit, or its own row of units: nobody grows with N
+    beyond C, and what is left is the width of the access.
+
+    >>> at_equal_area(512, 10, 13)["row by row"], at_equal_area(4096, 10, 13)["word"]
+    (22, 512)
+    """
+    here = min(N, C)
+    return {
+        "in the array": update_cycles(B, A),
+        "row by row": row_wide_cycles(here, B, C, ports),
+        "word": word_sequential_cycles(here, ports),
+        "word, one unit in all": word_sequential_cycles(N, ports),
+    }
+
+
+def passes(macros: int, there: int) -> int:
+    """How often the macros that are there must be refilled with other weights.
+
+    >>> passes(31, 31), passes(62, 31), passes(63, 31)
+    (1, 2, 3)
+    """
+    return -(-macros // there)

@@ -11,11 +11,13 @@ import numpy as np
 
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
+from lindecay.sram import closed_forms
 from lindecay.sram.array import Array
 from lindecay.sram.layouts import emulate
 from lindecay.sram.ledger import PROGRAMS, UPDATE, Ledger
 from lindecay.sram.mapping import MacroSpec
 from lindecay.sram.microcode import Program, rows_text
+from lindecay.sram.structural import tally
 
 
 def _bits(values: np.ndarray) -> str:
@@ -157,4 +159,42 @@ def update_share(ck: Checkpoint, sizes: list[int]) -> list[dict]:
             found = step_cycles(ck, spec, events)
             whole = found["update"] + found["accumulate"] + found["merge"]
             out.append({"design": name, **found, "share": found["update"] / whole})
+    return out
+
+
+def share_by_neurons(ck: Checkpoint, sizes: list[int], events: int) -> list[dict]:
+    """The same against neurons, at so many input spikes a step."""
+    out = []
+    for name, spec in DESIGNS.items():
+        for n in sizes:
+            found = step_cycles(with_neurons(ck, n), spec, events, steps=2)
+            whole = found["update"] + found["accumulate"] + found["merge"]
+            share = found["update"] / whole
+            out.append({"design": name, "neurons": n, **found, "share": share})
+    return out
+
+
+def whole_steps(ck: Checkpoint, clips: Clips, sizes: list[int], there: int) -> list:
+    """Cycles of a whole mean step of the first layer against neurons, one clip.
+
+    Args:
+        there: macros that a fixed budget has; what does not fit takes another pass,
+            whose reloading of weights is not billed.
+    """
+    one, out = clips.subset(np.arange(1)), []
+    for n in sizes:
+        run = tally(with_neurons(ck, n), one)
+        (plan,), total = run.mapping.layers, run.ledger.total()
+        cycles = (total.cycles - run.ledger[plan.name, "clear"].cycles) / ck.steps
+        again = closed_forms.passes(plan.macros, there)
+        out.append(
+            {
+                "neurons": n,
+                "macros": plan.macros,
+                "enough macros": cycles,
+                f"{there} macros": cycles * again,
+                "one macro": total.macro_cycles / ck.steps,
+                "cells used": plan.utilisation,
+            }
+        )
     return out

@@ -27,7 +27,7 @@ def load(path: Path) -> dict:
                     layer[key] = stored[f"{key}{i}"].astype(np.int64)
             if layer["w"].ndim == 4:  # a value a channel is one of all its neurons
                 each = layer["out"] // len(layer["w"])
-                for key in ("theta", "lam", "bias"):
+                for key in ("theta", "lam", "bias", "beta"):
                     if key in layer and layer[key].ndim:
                         layer[key] = np.repeat(layer[key], each)
             layers.append(layer)

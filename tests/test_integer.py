@@ -166,6 +166,19 @@ def test_convolutions_equal_brute_force(law, stride, padding, tmp_path):
         assert np.array_equal(ours.S, theirs.S) and ours.clears == theirs.clears
 
 
+def test_every_channel_may_have_a_decay_of_its_own(tmp_path):
+    ck = planes(1, "exponential")
+    beta = np.array([120, 200, 230, 250, 255], np.int32)
+    ck = Checkpoint(ck.meta, (replace(ck.layers[0], beta=beta),))
+    rng = np.random.default_rng(1)
+    clips = clips_of((rng.random((3, 7, 144)) < 0.4).astype(np.uint8))
+    ours = integer.run(ck, clips).layers[0]
+    path = ck.save(tmp_path / "ck.npz")
+    ((U, V, S),) = oracle.run(path, clips.indptr, clips.channel, len(clips))
+    assert np.array_equal(ours.U, U) and np.array_equal(ours.V, V)
+    assert np.array_equal(ours.S, S) and S.any()
+
+
 def test_convolutions_equal_torch_and_count_their_additions():
     ck = planes(0, stride=2, padding=2)
     rng = np.random.default_rng(2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lindecay.quantization import Checkpoint, Grid, Layer, check, quantize_weights
@@ -19,6 +19,7 @@ def small(law="shrink", **layer) -> Checkpoint:
     return Checkpoint(meta, (first, second))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.floats(-1e3, 1e3))
 def test_weights_land_on_the_grid_and_stay(bits, x):
     once = quantize_weights(torch.tensor([x]), torch.tensor(0.37), bits)

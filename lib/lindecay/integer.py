@@ -247,9 +247,7 @@ def run_layer(
         layer.row("theta").astype(kind),
         layer.row("lam").astype(kind),
         LAWS.index(ck.law),
-        np.broadcast_to(
-            np.int64(0 if layer.beta is None else layer.beta), layer.out
-        ).copy(),
+        layer.row("beta").astype(np.int64),
         layer.beta_shift or 0,
         RESETS.index(ck.reset),
         kind(ck.v_min),

@@ -100,7 +100,7 @@ class Layer:
     """One integer layer, linear or a convolution; theta, lam, bias in membrane LSB.
 
     Planes are numbered c·H·W + y·W + x. A layer that reads a plane may first join
-    pool x pool neighbours by OR; a convolution has one theta, lam, bias a channel.
+    pool x pool neighbours by OR; a convolution has one value a channel for all of them.
     """
 
     name: str
@@ -150,7 +150,7 @@ class Layer:
         return math.prod(self.map)
 
     def row(self, name: str) -> np.ndarray:
-        """theta, lam or bias (0 where there is none) of every neuron, int32 [out].
+        """theta, lam, bias or beta (0 where there is none) of each neuron, int32 [out].
 
         >>> w, theta = np.zeros((2, 1, 1, 1), np.int8), np.array([5, 7])
         >>> Layer("c", w, theta, np.int32(0), 3, plane=(1, 1, 2)).row("theta")
@@ -335,7 +335,7 @@ def check_plane(layer: Layer, before: Layer | None, refuse) -> None:
     elif layer.kind == "conv" and (layer.w.shape[1] != plane[0] or min(layer.map) < 1):
         wanted = f"[channels, {plane[0]}, k, k] within {layer.seen[1:]}"
         refuse(f"{name}: kernel", wanted, _shape(layer.w))
-    for key in ("theta", "lam", "bias"):
+    for key in ("theta", "lam", "bias", "beta"):
         size = 1 if getattr(layer, key) is None else np.size(getattr(layer, key))
         if size not in (1, len(layer.w)):
             refuse(f"{name}: {key}", f"1 or {len(layer.w)} values", f"{size}")

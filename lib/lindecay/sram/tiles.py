@@ -100,7 +100,7 @@ def unrolled(layer: Layer, th: int, tw: int) -> Layer:
     for i in range(th):
         for k in range(tw):
             w[:, i, k, :, i * s : i * s + tall, k * s : k * s + wide] = layer.w
-    rows = {key: getattr(layer, key) for key in ("theta", "lam", "bias")}
+    rows = {key: getattr(layer, key) for key in ("theta", "lam", "bias", "beta")}
     rows = {
         key: value if value is None or not np.ndim(value) else np.repeat(value, th * tw)
         for key, value in rows.items()

@@ -4,6 +4,9 @@
 :alt: what the figure shows, in words; may hold {result}`id`
 Caption that opens with the finding. Further paragraphs stand below it.
 ```
+
+`:explore: KIND BETA LAM` puts sliders below the figure (book/_static/explore.js), which
+start at these values; without scripts the figure stands alone.
 """
 
 import csv
@@ -29,7 +32,7 @@ class files(nodes.General, nodes.Element):
 class _Show(SphinxDirective):
     required_arguments = 1
     has_content = True
-    option_spec = {"alt": directives.unchanged_required, "name": directives.unchanged}
+    option_spec = dict.fromkeys(("alt", "name", "explore"), directives.unchanged)
     kind = "fig"
 
     def body(self) -> list[nodes.Node]:
@@ -53,11 +56,11 @@ class Show(_Show):
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
-        if "alt" not in self.options:
+        if not self.options.get("alt"):
             return self.complain(f"{{show}} {name}: no :alt:")
         figure = self.named(nodes.figure())
         alt = " ".join(self.options["alt"].split())
-        figure += drawing(name=name, alt=alt)
+        figure += drawing(name=name, alt=alt, explore=self.options.get("explore", ""))
         first, *rest = self.body() or [nodes.paragraph()]
         figure += nodes.caption("", "", *first.children)
         figure += nodes.legend("", *rest, files(name=name, kinds=["csv", "pdf", "svg"]))
@@ -117,6 +120,10 @@ def visit_drawing(self, node: drawing) -> None:
     alt = self.attval(node["alt"])
     head = f'<svg role="img" class="drawing" aria-label="{alt}"'
     self.body.append(node["svg"].strip().replace("<svg", head, 1) + "\n")
+    if node["explore"]:
+        kind, beta, lam = map(self.attval, node["explore"].split())
+        at = f'data-explore="{kind}" data-beta="{beta}" data-lam="{lam}"'
+        self.body.append(f'<div class="explore" {at} hidden></div>\n')
     raise nodes.SkipNode
 
 

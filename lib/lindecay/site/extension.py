@@ -82,9 +82,10 @@ class Resolve(SphinxPostTransform):
             node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
             return
         try:
-            node["alt"] = values.plain(self.build, node["alt"])
+            for told in ("alt", "explore"):
+                node[told] = values.plain(self.build, node[told])
         except (KeyError, ValueError, Fault) as error:
-            self.warn(f"alt text of {node['name']}: {_words(error)}", node)
+            self.warn(f"alt text or sliders of {node['name']}: {_words(error)}", node)
         node["svg"] = path.read_text()
 
     def rows(self, node: directives.rows) -> None:
@@ -172,6 +173,8 @@ def _rewrite(app: Sphinx, env) -> list[str]:
 
 def _finish_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     _fewer_scripts(context)
+    if "data-explore" in context.get("body", ""):
+        app.add_js_file("explore.js", loading_method="defer")
     if doctree is not None and "body" in context:
         context["body"] = footer.dress(app, build_of(app), page, context["body"])
 

@@ -1,0 +1,246 @@
+/* Sliders under a figure: the same curves with other numbers, drawn in the browser.
+   The figure of the build stays in its place until a slider moves, comes back at the
+   press of a button, and is what is printed and what stands there without scripts. */
+(() => {
+  "use strict";
+  const EXP = "#0072B2", LIN = "#D55E00", PURPLE = "#CC79A7"; // as in figures.py
+  const NS = "http://www.w3.org/2000/svg";
+
+  // The laws, theta = 1; one line each, as in lindecay.decay
+  const shrink = (v, lam) => Math.sign(v) * Math.max(Math.abs(v) - lam, 0);
+  const floor = (v, lam) => Math.max(v - lam, 0);
+  const exponential = (v, beta) => beta * v;
+  const matched = (beta) => (1 - beta) / (1 + beta);
+  const horizon = (v, lam) => Math.ceil(Math.abs(v) / lam - 1e-12);
+  const rateLinear = (i, lam) => Math.min(Math.max(i - lam, 0), 1);
+  const rateExponential = (i, beta) => {
+    const ratio = (1 - beta) / Math.max(i, 1e-300);
+    if (ratio >= 1) return 0;
+    return 1 / (Math.floor(Math.log1p(-ratio) / Math.log(beta) + 1e-9) + 1);
+  };
+  const path = (law, v, p, steps) => {
+    const found = [v];
+    for (let k = 0; k < steps; k++) found.push((v = law(v, p)));
+    return found;
+  };
+  // decay, integrate, fire, reset: U of every step and the number of spikes
+  const neuron = (law, p, i, steps, zero) => {
+    let v = 0, spikes = 0;
+    const u = [];
+    for (let k = 0; k < steps; k++) {
+      const now = law(v, p) + i;
+      u.push(now);
+      if (now > 1) spikes++;
+      v = now > 1 ? (zero ? 0 : now - 1) : now;
+    }
+    return { u, spikes };
+  };
+
+  const count = (n) => Array.from({ length: n }, (_, k) => k);
+  const say = (x, digits = 3) =>
+    String(+x.toFixed(digits)).replace("-", "\u2212");
+
+  const KINDS = {
+    decay: {
+      label: "membrane",
+      sliders: {
+        beta: ["β (exponential)", 0.5, 0.99, 0.01],
+        lam: ["λ (linear), in θ", 0.005, 0.35, 0.005],
+        input: ["kick, in θ", -1.5, 1.5, 0.1],
+      },
+      start: { input: 1 },
+      draw({ beta, lam, input }) {
+        const steps = 40, x = count(steps + 1);
+        const curves = [
+          { name: "exponential", colour: EXP, y: path(exponential, input, beta, steps) },
+          { name: "linear", colour: LIN, dash: "7 3", y: path(shrink, input, lam, steps) },
+          { name: "floor", colour: PURPLE, dash: "2 3", y: path(floor, input, lam, steps) },
+        ];
+        const low = Math.min(0, input) - 0.05, high = Math.max(0, input) + 0.05;
+        return [{ x, curves, xlabel: "step", ylabel: "membrane / θ", low, high, zero: 1 }];
+      },
+      tell({ beta, lam, input }) {
+        const h = horizon(input, lam), left = input * beta ** h;
+        if (!h) return "No kick, nothing to forget.";
+        return `The linear membrane is at rest after ${h} step${h > 1 ? "s" : ""}; ` +
+          `of the exponential one ${say(left)} θ is left then. ` +
+          `Least squares would match β = ${say(beta, 2)} with λ = ${say(matched(beta), 4)} θ.`;
+      },
+    },
+    rates: {
+      label: "rate",
+      sliders: {
+        beta: ["β (exponential)", 0.5, 0.99, 0.01],
+        lam: ["λ (linear), in θ", 0.005, 0.35, 0.005],
+        input: ["current, in θ", 0.01, 0.6, 0.01],
+      },
+      start: { input: 0.2 },
+      draw({ beta, lam, input }) {
+        const x = count(237).map((k) => 0.01 + k * 0.0025), steps = 60;
+        const rates = [
+          { name: "exponential", colour: EXP, y: x.map((i) => rateExponential(i, beta)) },
+          { name: "linear", colour: LIN, dash: "7 3", y: x.map((i) => rateLinear(i, lam)) },
+        ];
+        const at = [
+          [input, rateExponential(input, beta), EXP],
+          [input, rateLinear(input, lam), LIN],
+        ];
+        const u = [
+          { name: "exponential", colour: EXP, y: neuron(exponential, beta, input, steps, true).u },
+          { name: "linear", colour: LIN, dash: "7 3", y: neuron(shrink, lam, input, steps).u },
+        ];
+        return [
+          { x, curves: rates, at, xlabel: "current / θ", ylabel: "spikes per step", low: 0, high: 0.65 },
+          { x: count(steps), curves: u, xlabel: "step", ylabel: "membrane / θ", low: 0, high: 1.65, mark: 1 },
+        ];
+      },
+      tell({ beta, lam, input }) {
+        const n = 2000;
+        const e = neuron(exponential, beta, input, n, true).spikes / n;
+        const l = neuron(shrink, lam, input, n).spikes / n;
+        const deaf = input <= lam ? " A steady current below λ is not heard at all." : "";
+        return `Over ${n} steps the exponential neuron fires ${say(e)} times a step, ` +
+          `the linear one ${say(l)}.${deaf}`;
+      },
+    },
+  };
+
+  const make = (name, attributes, parent, text) => {
+    const node = document.createElementNS(NS, name);
+    for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
+    if (text !== undefined) node.textContent = text;
+    if (parent) parent.append(node);
+    return node;
+  };
+
+  // Round steps that give about `most` ticks
+  const ticks = (low, high, most) => {
+    const raw = (high - low) / most, ten = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 5, 10].map((m) => m * ten).find((s) => s >= raw);
+    const found = [];
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9; k++) found.push(k * step);
+    return found;
+  };
+
+  const panel = (svg, told, width, height, top) => {
+    const left = 46, right = width - 8, bottom = top + height - 40;
+    const { x, curves, low, high } = told, first = x[0], last = x[x.length - 1];
+    const X = (v) => left + ((v - first) / (last - first)) * (right - left);
+    const Y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top - 8);
+    const inside = (v) => Math.min(Math.max(v, low), high);
+    const ink = { stroke: "currentColor", "stroke-width": 0.8, opacity: 0.35 };
+    for (const v of ticks(low, high, 5)) {
+      make("line", { x1: left, x2: right, y1: Y(v), y2: Y(v), ...ink, opacity: 0.15 }, svg);
+      make("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, svg, say(v, 2));
+    }
+    for (const v of ticks(first, last, width < 420 ? 4 : 8))
+      make("text", { x: X(v), y: bottom + 16, "text-anchor": "middle" }, svg, say(v, 2));
+    make("line", { x1: left, x2: right, y1: bottom, y2: bottom, ...ink, opacity: 0.8 }, svg);
+    make("line", { x1: left, x2: left, y1: top, y2: bottom, ...ink, opacity: 0.8 }, svg);
+    for (const v of [told.zero && 0, told.mark].filter((v) => v !== undefined && v !== false))
+      make("line", { x1: left, x2: right, y1: Y(v), y2: Y(v), ...ink, opacity: 0.7 }, svg);
+    make("text", { x: (left + right) / 2, y: bottom + 34, "text-anchor": "middle" }, svg, told.xlabel);
+    const side = { x: 12, y: (top + bottom) / 2, "text-anchor": "middle" };
+    side.transform = `rotate(-90 12 ${side.y})`;
+    make("text", side, svg, told.ylabel);
+    curves.forEach(({ y, colour, dash, name }, k) => {
+      const points = y.map((v, j) => `${X(x[j]).toFixed(1)},${Y(inside(v)).toFixed(1)}`);
+      const look = { fill: "none", stroke: colour, "stroke-width": 2, "data-curve": name };
+      if (dash) look["stroke-dasharray"] = dash;
+      make("polyline", { points: points.join(" "), ...look }, svg);
+      if (top > 8) return; // one legend for both panels
+      const lx = right - 118, ly = top + 8 + 17 * k;
+      make("line", { ...look, x1: lx, x2: lx + 24, y1: ly, y2: ly }, svg);
+      make("text", { x: lx + 30, y: ly + 4 }, svg, name);
+    });
+    for (const [px, py, colour] of told.at || [])
+      make("circle", { cx: X(px), cy: Y(inside(py)), r: 5, fill: colour }, svg);
+  };
+
+  const draw = (svg, panels, width) => {
+    const each = Math.round(Math.min(Math.max(width * 0.45, 190), 270) * (panels.length > 1 ? 0.85 : 1));
+    svg.replaceChildren();
+    svg.setAttribute("viewBox", `0 0 ${width} ${each * panels.length + 8}`);
+    panels.forEach((told, k) => panel(svg, told, width, each, 8 + k * each));
+  };
+
+  const start = (box) => {
+    const kind = KINDS[box.dataset.explore];
+    const still = box.parentElement.querySelector("svg.drawing");
+    const first = { ...kind.start, beta: +box.dataset.beta, lam: +box.dataset.lam };
+    let now = { ...first }, live = null;
+    const group = document.createElement("fieldset");
+    group.innerHTML = "<legend>Turn the knobs</legend>";
+    const inputs = {}, faces = {};
+    for (const [name, [label, min, max, step]] of Object.entries(kind.sliders)) {
+      const row = document.createElement("label"), text = document.createElement("span");
+      const face = (faces[name] = document.createElement("b"));
+      const input = (inputs[name] = document.createElement("input"));
+      Object.assign(input, { type: "range", min, max, step: "any" });
+      input.addEventListener("input", () => {
+        const v = min + Math.round((+input.value - min) / step) * step;
+        now = { ...now, [name]: +v.toFixed(4) };
+        show();
+      });
+      // the arrow keys of step="any" are the browser's own: give them ours
+      input.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
+        if (!by) return;
+        event.preventDefault();
+        now = { ...now, [name]: +Math.min(Math.max(now[name] + by * step, min), max).toFixed(4) };
+        show();
+      });
+      text.append(label + " ", face);
+      row.append(text, input);
+      group.append(row);
+    }
+    const told = document.createElement("p"), buttons = document.createElement("p");
+    told.setAttribute("aria-live", "polite");
+    told.className = "told";
+    const button = (words, act) => {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.textContent = words;
+      made.addEventListener("click", act);
+      buttons.append(made);
+      return made;
+    };
+    button("Match λ to β", () => { now = { ...now, lam: matched(now.beta) }; show(); });
+    button("Back to the figure of this build", () => {
+      now = { ...first };
+      if (live) live.remove();
+      live = null;
+      still.classList.remove("replaced");
+      set();
+      told.textContent = "";
+    });
+    group.append(buttons, told);
+    box.append(group);
+    box.hidden = false;
+    const set = () => {
+      for (const name of Object.keys(inputs)) {
+        inputs[name].value = now[name];
+        const face = say(now[name], name === "lam" ? 4 : 2);
+        faces[name].textContent = face;
+        inputs[name].setAttribute("aria-valuetext", face);
+      }
+    };
+    const redraw = () => live && draw(live, kind.draw(now), Math.max(box.clientWidth, 240));
+    const show = () => {
+      if (!live) {
+        live = make("svg", { class: "drawing live", role: "img" });
+        still.after(live);
+        still.classList.add("replaced");
+      }
+      set();
+      told.textContent = kind.tell(now);
+      live.setAttribute("aria-label", `Drawn in your browser, ${kind.label}: ${told.textContent}`);
+      redraw();
+    };
+    set();
+    new ResizeObserver(redraw).observe(box);
+  };
+
+  window.lindecayExplore = { shrink, floor, exponential, matched, horizon, rateLinear, rateExponential, path, neuron };
+  document.querySelectorAll("[data-explore]").forEach(start);
+})();

@@ -1,0 +1,175 @@
+"""Sliders under a figure: the library's numbers, by keyboard, on any screen."""
+
+import re
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from lindecay import decay, figures, kernels
+from test_site import WIDER, open_page, violations  # noqa: F401  a fixture
+
+SCRIPT = ROOT / "book" / "_static" / "explore.js"
+PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
+<body><figure><svg class="drawing" role="img" aria-label="still"></svg>
+<div class="explore" data-explore="{kind}" data-beta="0.9" data-lam="0.0526" hidden>
+</div></figure><script>{script}</script>"""
+
+
+@pytest.fixture
+def explorer(browser, tmp_path):
+    """explorer(kind, **context) -> a page with one figure and its sliders."""
+    open_ones = []
+
+    def open_(kind, **context):
+        css = (ROOT / "book" / "_static" / "lindecay.css").read_text()
+        page = tmp_path / f"{kind}.html"
+        script = SCRIPT.read_text()
+        page.write_text(PAGE.format(kind=kind, css=css, script=script))
+        made = browser.new_context(**context)
+        open_ones.append(made)
+        tab = made.new_page()
+        tab.on("pageerror", lambda error: pytest.fail(str(error)))
+        tab.goto(page.as_uri())
+        return tab
+
+    yield open_
+    for context in open_ones:
+        context.close()
+
+
+def ask(tab, call):
+    return tab.evaluate(f"() => lindecayExplore.{call}")
+
+
+def test_the_browser_computes_what_the_library_computes(explorer):
+    import torch
+
+    tab = explorer("decay")
+    for beta in (0.5, 0.9, 0.97):
+        lam = ask(tab, f"matched({beta})")
+        assert lam == pytest.approx(decay.lam_least_squares(beta))
+        for i in (0.01, 0.04, 0.1, 0.25, 0.6):
+            fast = ask(tab, f"rateExponential({i}, {beta})")
+            assert fast == pytest.approx(float(decay.rate_exponential(i, beta)))
+            slow = ask(tab, f"rateLinear({i}, {lam})")
+            assert slow == pytest.approx(float(decay.rate_linear(i, lam)))
+        for v in (1.0, -0.6, 0.3):
+            assert ask(tab, f"horizon({v}, {lam})") == decay.horizon_linear(v, lam)
+            for law, p in (("shrink", lam), ("floor", lam), ("exponential", beta)):
+                ours = ask(tab, f"path(lindecayExplore.{law}, {v}, {p}, 20)")
+                theirs, step = (
+                    [torch.tensor(v, dtype=torch.float64)],
+                    decay.LAWS[law].step,
+                )
+                for _ in range(20):
+                    theirs.append(step(theirs[-1], p))
+                assert ours == pytest.approx([float(x) for x in theirs])
+
+
+@pytest.mark.parametrize(
+    ("law", "own"),
+    [
+        ("shrink", dict(law="shrink", lam=0.07)),
+        ("exponential", dict(law="exponential", beta=0.9, reset="zero")),
+    ],
+)
+def test_the_neuron_of_the_browser_is_that_of_the_time_loop(explorer, law, own):
+    import torch
+
+    tab, p = explorer("rates"), own.get("lam", own.get("beta"))
+    zero = str(own.get("reset") == "zero").lower()
+    call = f"neuron(lindecayExplore.{law}, {p}, 0.23, 200, {zero})"
+    told = ask(tab, call)
+    s, u = kernels.sequence(torch.full((200, 1, 1), 0.23, dtype=torch.float64), **own)[
+        :2
+    ]
+    assert told["spikes"] == int(s.sum())
+    # the loop keeps λ and β in float32; over 200 steps that stays below 1e-5
+    assert told["u"] == pytest.approx(np.ravel(u.numpy()).tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["decay", "rates"])
+def test_the_keyboard_turns_every_knob_and_brings_the_figure_back(explorer, kind):
+    tab = explorer(kind)
+    still, live = tab.locator("svg.drawing").first, tab.locator("svg.live")
+    assert still.evaluate("e => getComputedStyle(e).display") != "none"
+    assert live.count() == 0, "the figure of the build stands until a slider moves"
+    said = set()
+    for slider in tab.get_by_role("slider").all():
+        before = slider.get_attribute("aria-valuetext")
+        slider.press("ArrowRight")
+        assert slider.get_attribute("aria-valuetext") != before
+        said.add(tab.locator(".told").inner_text())
+        assert live.get_attribute("aria-label")
+    assert len(said) == 3, "each knob changes what is told"
+    assert still.evaluate("e => getComputedStyle(e).display") == "none"
+    tab.get_by_role("button", name="Match").press("Enter")
+    assert tab.get_by_role("slider").nth(1).get_attribute("aria-valuetext") == "0.0471"
+    tab.emulate_media(media="print")
+    assert still.evaluate("e => getComputedStyle(e).display") != "none"
+    assert live.evaluate("e => getComputedStyle(e).display") == "none"
+    tab.emulate_media(media="screen")
+    tab.get_by_role("button", name="Back").press("Enter")
+    assert live.count() == 0
+    assert still.evaluate("e => getComputedStyle(e).display") != "none"
+
+
+def test_no_curve_leaves_its_axes_at_any_end_of_the_knobs(explorer):
+    for kind in ("decay", "rates"):
+        tab = explorer(kind, viewport={"width": 390, "height": 800})
+        for end in ("min", "max"):
+            for slider in tab.get_by_role("slider").all():
+                slider.fill(slider.get_attribute(end))
+            out = tab.evaluate(
+                """() => { const box = document.querySelector('svg.live')
+                  const [, , w, h] = box.getAttribute('viewBox').split(' ').map(Number)
+                  return [...box.querySelectorAll('polyline')].flatMap(p =>
+                    p.getAttribute('points').split(' ')
+                      .map(q => q.split(',').map(Number))
+                  ).filter(([x, y]) => !(x >= 0 && x <= w && y >= 0 && y <= h)) }"""
+            )
+            assert out == []
+            assert "NaN" not in tab.locator("svg.live").inner_html()
+
+
+def test_nothing_moves_by_itself(explorer):
+    tab = explorer("decay", reduced_motion="reduce")
+    tab.get_by_role("slider").first.press("ArrowRight")
+    assert tab.evaluate("document.getAnimations().length") == 0
+    assert not re.search(r"requestAnimationFrame|setInterval", SCRIPT.read_text())
+
+
+def test_the_colours_are_those_of_the_figures():
+    text = SCRIPT.read_text()
+    for name in ("EXP", "LIN", "PURPLE"):
+        assert f'{name} = "{getattr(figures, name)}"' in text
+
+
+def test_without_scripts_the_figure_stands_alone(explorer):
+    tab = explorer("decay", java_script_enabled=False)
+    assert tab.locator("svg.drawing").count() == 1
+    assert not tab.locator(".explore").is_visible()
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("size, scheme", [("desktop", "dark"), ("phone", "light")])
+def test_sliders_on_the_page(open_page, size, scheme):  # noqa: F811
+    tab, heard = open_page("book/01_decay", size, scheme)
+    boxes = tab.locator("[data-explore]")
+    assert [b.get_attribute("data-explore") for b in boxes.all()] == ["decay", "rates"]
+    for slider in tab.locator("[data-explore] input").all():
+        slider.press("ArrowRight")
+        assert slider.bounding_box()["height"] >= 24  # WCAG 2.2, target size
+    assert tab.locator("svg.live").count() == 2
+    assert heard == [] and tab.evaluate(WIDER) == []
+    assert violations(tab) == set()
+
+
+@pytest.mark.book
+def test_pages_without_sliders_load_no_script_for_them(book):
+    loads = {
+        path.stem: "explore.js" in path.read_text("utf-8")
+        for path in (book.html / "book").glob("*.html")
+    }
+    assert [name for name, does in loads.items() if does] == ["01_decay"]

@@ -369,7 +369,7 @@ def run(
     with Client(scheduler or cluster) as client:
         jobs = {
             client.submit(
-                work, task, dict(os.environ), key=task.key, retries=2, priority=-k
+                work, task, dict(os.environ), key=("row", task.key), retries=2, priority=-k
             ): task
             for k, task in enumerate(wanted)
         }

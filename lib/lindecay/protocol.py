@@ -26,6 +26,7 @@ SCHEMA = 1
 HORIZONS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # steps, the six that every arm tries
 # chosen by the study `tune` on two held-out training speakers
 TUNED = {"vlif": 16.0, "ldlif": 16.0, "floor": 16.0, "if": 16.0, "shift": 16.0}
+SMALL = {"epochs": 4, "clips": 2000}  # trained while a page is built
 MAIN, CONTROLS = ("vlif", "ldlif"), ("if", "floor")
 
 
@@ -37,7 +38,7 @@ class Task:
     data: str
     arm: str
     seed: int = 0
-    epochs: int = 16
+    epochs: int = 12
     horizon: float = 0.0  # steps; 0 is the tuned one
     weight_bits: int = 4  # 0 is float
     membrane_bits: int = 12
@@ -326,7 +327,7 @@ def _quick() -> Iterator[Task]:
     """What a page trains there and then: three arms, two seeds, a few clips."""
     for seed in range(2):
         for arm in (*MAIN, "if"):
-            yield Task("test", "shd", arm, seed, epochs=4, clips=2000)
+            yield Task("test", "shd", arm, seed, **SMALL)
 
 
 STUDIES = {
@@ -369,7 +370,12 @@ def run(
     with Client(scheduler or cluster) as client:
         jobs = {
             client.submit(
-                work, task, dict(os.environ), key=("row", task.key), retries=2, priority=-k
+                work,
+                task,
+                dict(os.environ),
+                key=("row", task.key),
+                retries=2,
+                priority=-k,
             ): task
             for k, task in enumerate(wanted)
         }

@@ -223,3 +223,17 @@ def test_each_tiles_own_cycles_are_its_queues():
         told = (len(clips), ck.steps, False)
         _, book = sram.macro.run_layer(tile, *queue, *told)
         assert book["conv1", "accumulate"].cycles == tiled.latency(*queue).sum()
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_bit_tier_holds_the_same_states_and_counts(law):
+    """Whole clips through convolutions and a linear layer, one bit a cell."""
+    ck = planes(2, law, stride=2, padding=1)
+    clips = gestures_of(ck, n=1)
+    spec = MacroSpec(rows=64, cols=24)
+    run = sram.emulate(ck, clips, spec)
+    found = sram.bitwise.differences(*sram.bitwise.emulate(ck, clips, spec), run)
+    neurons = sum(layer.out for layer in ck.layers)
+    assert found[0] == 3 * neurons * ck.steps
+    assert found[1] > 100
+    assert found[2:] == (0, 0)

@@ -5,7 +5,7 @@
 its ledger counts every event.
 """
 
-from lindecay.sram import closed_forms, microcode, mutants, stepper, watch
+from lindecay.sram import bitwise, closed_forms, microcode, mutants, stepper, watch
 from lindecay.sram.array import Array, Seen
 from lindecay.sram.bench import bench
 from lindecay.sram.door import Emulated, emulate
@@ -37,6 +37,7 @@ __all__ = [
     "TiledMachine",
     "TiledPlan",
     "bench",
+    "bitwise",
     "build",
     "closed_forms",
     "emulate",

@@ -111,6 +111,13 @@ def test_compiled_gradients_equal_autograd(fields, keep):
     )
 
 
+@pytest.mark.parametrize("many", (3, 1500), ids=("repeated", "long"))
+def test_parameters_of_many_neurons_repeat(many):
+    """Rows of several stretches of parameters, more terms than one partial sum."""
+    args = problem(FEW[0], vector=True, shape=(12, 900 if many == 3 else 4, many))
+    assert_same(gradients("fused", *args), gradients("plain", *args))
+
+
 @pytest.mark.parametrize("fields", GRID, ids=name_of)
 def test_gradients_equal_finite_differences(fields):
     """Spikes do not move under tiny changes: with a vanishing surrogate the true
@@ -229,11 +236,7 @@ def test_chunks_of_time_join_without_a_seam():
     state, parts = None, []
     for part in x.split(7):
         spikes, u = kernels.sequence(part, lam=0.1, state=state)
-        state = (
-            kernels.settle(u[-1], spikes[-1], lam=0.1)
-            if False
-            else kernels.settle(u[-1], spikes[-1])
-        )
+        state = kernels.settle(u[-1], spikes[-1])
         parts.append(spikes)
     assert torch.equal(torch.cat(parts), whole)
 
@@ -378,6 +381,14 @@ def test_spikes_of_a_hidden_layer_gather_as_they_multiply(
             assert torch.equal(ours, theirs)
 
 
+def test_gathering_has_the_gradient_of_finite_differences():
+    """In float64, rows longer than a vector and shorter than two."""
+    torch.manual_seed(0)
+    x = (torch.rand(2, 3, 20) < 0.3).double()
+    weight = torch.randn(5, 20, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: synapses(x, w, crossover=99), weight)
+
+
 def test_spikes_are_listed_only_where_it_pays():
     weight = torch.ones(70, 40, requires_grad=True)
     few, many = torch.eye(40)[None], torch.ones(1, 40, 40)
@@ -400,6 +411,8 @@ def test_events_that_do_not_fit_are_refused():
         Events(np.array([0, 1]), np.array([0], np.int32), 2, 1, 3)
     with pytest.raises(Fault, match="outside the channels"):
         Events(np.array([0, 1]), np.array([3], np.int32), 1, 1, 3)
+    with pytest.raises(Fault, match="outside the channels"):
+        Events(np.array([0, 1]), np.array([-1], np.int32), 1, 1, 3)
     with pytest.raises(Fault, match="weight has the wrong shape"):
         synapses(Events.of(torch.ones(1, 1, 3)), torch.ones(2, 4))
 

@@ -113,6 +113,29 @@ def test_the_state_carries_gradients_from_one_sequence_to_the_next():
     torch.testing.assert_close(x.grad, y.grad)
 
 
+@pytest.mark.parametrize("output", (False, True))
+def test_a_module_used_twice_before_one_backward(output):
+    """Each use keeps its own memory: the gradients are those of two layers."""
+    x = current().requires_grad_()
+    layer = LinearDecayLIF(
+        0.05, init_hidden=True, output=output, learn_lam=True, whole_sequence=True
+    )
+
+    def spikes(layer, x):
+        layer.reset_mem()
+        return layer(x)[0] if output else layer(x)
+
+    (spikes(layer, x) * spikes(layer, 2 * x)).sum().backward()
+    y = x.detach().clone().requires_grad_()
+    twins = [copy.deepcopy(layer) for _ in range(2)]
+    for twin in twins:
+        twin.zero_grad()
+    (spikes(twins[0], y) * spikes(twins[1], 2 * y)).sum().backward()
+    torch.testing.assert_close(x.grad, y.grad)
+    both = sum(twin.lam.grad for twin in twins)
+    torch.testing.assert_close(layer.lam.grad, both)
+
+
 def test_lives_in_sequential_and_is_reset_by_snntorch():
     net = nn.Sequential(
         nn.Linear(5, 4), LinearDecayLIF(0.05, init_hidden=True),

@@ -50,7 +50,8 @@ def sequence(
     >>> spikes.flatten().tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
-    rule = rule.but(**fields) if rule else Rule(**fields)
+    if fields or rule is None:
+        rule = rule.but(**fields) if rule else Rule(**fields)
     beta = beta if beta_q is None else beta_q
     lam, beta, theta = (_tensor(x, current) for x in (lam, beta, theta))
     fused = choose(backend, current, rule, fire)
@@ -128,11 +129,13 @@ def check_input(current, lam, beta, theta, state, rule, values=True):
 
 def check_shape(name, p, shape):
     """A parameter must broadcast to [batch, …, neurons] and not beyond it."""
+    if p.numel() == 1 or p.shape == shape[-p.dim() :]:
+        return  # asking torch takes longer than a small layer
     try:
         fits = torch.broadcast_shapes(p.shape, shape) == shape
     except RuntimeError:
         fits = False
-    if not fits and p.numel() > 1:
+    if not fits:
         raise Fault(
             f"{name} has the wrong shape",
             expected=f"one number, or what broadcasts to {list(shape)}",

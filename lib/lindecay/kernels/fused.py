@@ -7,7 +7,7 @@ Blocks of neurons run through all time steps while their state stays in the cach
 of the forward pass only U is stored. Source of the adjoint: book/02_neuron.md.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numba import njit
@@ -22,6 +22,7 @@ BLOCK = 65536
 SUM = 128  # terms of a parameter's gradient that are added up in the loop's dtype
 
 
+@lru_cache(256)
 def constants(rule: Rule, dtype) -> np.ndarray:
     """The rule's numbers in the dtype of the loop (a Python float would widen it)."""
     low, high = rule.clamp or (0.0, 0.0)
@@ -34,6 +35,7 @@ def constants(rule: Rule, dtype) -> np.ndarray:
     )
 
 
+@lru_cache(256)
 def kind(rule: Rule) -> Rule:
     """The rule without its numbers: what the compiler needs to know."""
     clamp = None if rule.clamp is None else (0.0, 1.0)

@@ -81,10 +81,9 @@ class Launch:
         self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
         self.vector = self.p.numel() + self.th.numel() > 2
         self.period = period_of(self.p, self.th, shape, any(needs[1:3]))
-        self.stretched = [
-            np.resize(x.numpy(), self.period if self.vector else 1)
-            for x in (self.p, self.th)
-        ]
+        self.stretched = [x.numpy() for x in (self.p, self.th)]
+        if self.vector:
+            self.stretched = [np.resize(x, self.period) for x in self.stretched]
         self.more_theta = 0.0  # what reaches θ past the loop
         self.needs, self.kind = needs, fused.kind(rule)
         self.gp = torch.zeros(self.p.shape, dtype=torch.float64)

@@ -68,9 +68,8 @@ class Events:
                 expected=f"{rows + 1} pointers ending at {len(self.channel)}",
                 found=f"{len(self.indptr)} ending at {self.indptr[-1]}",
             )
-        if len(self.channel) and not 0 <= self.channel.min() <= self.channel.max() < (
-            self.channels
-        ):
+        unsigned = np.ascontiguousarray(self.channel, np.int32).view(np.uint32)
+        if len(unsigned) and unsigned.max() >= self.channels:  # negative: very large
             raise Fault(
                 "event outside the channels", expected=f"0 … {self.channels - 1}"
             )

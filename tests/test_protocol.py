@@ -102,13 +102,13 @@ def test_a_killed_worker_loses_only_its_own_task(loopback, monkeypatch):
 
     def hear(text):
         told.append(text)
-        if len(told) == 2:
+        if len(told) == 3:
             os.kill(workers[0].pid, signal.SIGKILL)
 
     rows = protocol.run(["small"], address, told=hear)
     assert [row["seed"] for row in rows] == list(range(8))  # merged by key
     begun = [int(text.split()[0]) for text in log.read_text().splitlines()]
-    assert len(told) == 8
+    assert len(told) == 9  # what is there, then a line a task
     # the dead worker's task again, and what only it had finished and kept in memory
     assert 8 <= len(begun) <= 8 + 3
 
@@ -139,6 +139,15 @@ def test_rows_join_their_study_by_key(tmp_path):
     assert found["labels"] == {"shd test": "abc"}
     assert found["asked"] == len(protocol.tasks("tune"))
     assert protocol.read("main", tmp_path)["rows"] == []
+
+
+def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
+    task = protocol.Task("test", "shd", "if")
+    monkeypatch.setitem(protocol.STUDIES, "one", lambda: iter([task]))
+    protocol.write("one", [ROW | {"key": task.key}], tmp_path)
+    told = []
+    assert protocol.run(["one"], workers=1, told=told.append, home=tmp_path) == []
+    assert told == ["1 rows are there, 0 to run"]
 
 
 class FakePlan:

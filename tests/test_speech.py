@@ -63,6 +63,15 @@ def test_rows_are_batch_normalisation():
     assert torch.allclose(found, wanted, atol=1e-4)
 
 
+def test_moments_have_the_gradient_of_autograd():
+    torch.manual_seed(2)
+    x = torch.randn(40, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(speech.Moments.apply, x)
+    var, mean = torch.var_mean(x, 0, correction=0)
+    found = speech.Moments.apply(x)
+    assert torch.allclose(found[0], mean) and torch.allclose(found[1], var)
+
+
 def test_a_variation_of_nothing_changes_nothing():
     x = (torch.rand(5, 12, 30) < 0.3).to(torch.uint8)
     still = speech.Variation(0, 0.0, 0, 0.0)

@@ -171,6 +171,7 @@ def sweep(
     ] = None,
     scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler")] = "",
     workers: Annotated[int, typer.Option(help="processes, when local")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="finished rows too")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
@@ -186,6 +187,7 @@ def sweep(
         workers,
         lambda text: print(text, file=sys.stderr, flush=True),
         protocol.folder(),
+        again,
     )
     if as_json:
         say({"schema": 1, "rows": rows})

@@ -97,17 +97,15 @@ class NormalisedLinear(nn.Module):
     def synapses(self, x: torch.Tensor) -> torch.Tensor:
         """Currents in membrane LSB, [T, batch, out]."""
         if self.grid is None:
-            return nn.functional.linear(x, self.weight / self.scale)
+            return kernels.synapses(x, self.weight / self.scale)
         w = quantize_weights(self.weight, self.scale, self.grid.weight_bits)
-        return nn.functional.linear(x, w * 2.0**self.grid.fraction_bits)
+        return kernels.synapses(x, w * 2.0**self.grid.fraction_bits)
 
     def statistics(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and variance of the batch while training, the running ones after."""
         if not self.training:
             return self.mean, self.var
-        rows = current.flatten(0, 1)
-        mean = rows.mean(0)
-        var = torch.linalg.vector_norm(rows, dim=0) ** 2 / len(rows) - mean**2
+        mean, var = Moments.apply(current.flatten(0, 1))
         with torch.no_grad():
             self.mean.lerp_(mean, self.momentum)
             self.var.lerp_(var, self.momentum)
@@ -146,6 +144,22 @@ class NormalisedLinear(nn.Module):
             check="none",
             **rows,
         )
+
+
+class Moments(torch.autograd.Function):
+    """Mean and variance over rows; one pass back: g_mean/n + 2 g_var (x - mean)/n."""
+
+    @staticmethod
+    def forward(ctx, x):
+        mean = x.mean(0)
+        ctx.save_for_backward(x, mean)
+        return mean, torch.linalg.vector_norm(x, dim=0) ** 2 / len(x) - mean**2
+
+    @staticmethod
+    def backward(ctx, g_mean, g_var):
+        x, mean = ctx.saved_tensors
+        slope = 2 / len(x) * g_var
+        return torch.addcmul(g_mean / len(x) - mean * slope, x, slope)
 
 
 class SpeechMlp(nn.Module):

@@ -49,6 +49,8 @@ def test_a_convolutional_network_is_proved_in_batches(tiny, monkeypatch):
     assert whole["differences"] == whole["conservation_laws_broken"] == 0
     neurons = sum(layer["neurons"] for layer in whole["layers"])
     assert whole["parties"][-1] == "oracle"
+    assert whole["bit_tier"]["states_compared"] == neurons * 12 * 3
+    assert whole["bit_tier"]["counters_compared"] > 100
     assert whole["spikes_compared"] == neurons * 12 * 11 * 3
     assert all(layer[k] for layer in whole["layers"] for k in ("spikes", "clears"))
     monkeypatch.setattr(prove, "AT_ONCE", neurons * 12 * 4)

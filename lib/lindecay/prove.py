@@ -1,8 +1,9 @@
 """Proofs: training forward = integer network = array (= oracle), bit for bit.
 
 Every membrane before the reset (U), after it (V) and every spike, of every neuron,
-step and clip; counters of every layer; the ledger's conservation laws. The oracle
-(tests/oracle.py) joins where the checkout holds it.
+step and clip; counters of every layer; the ledger's conservation laws. The first clip
+runs through the array in single bits too. The oracle (tests/oracle.py) joins where the
+checkout holds it.
 """
 
 import importlib.util
@@ -74,7 +75,10 @@ def prove(
             parties["oracle"] = oracle
         counters = unequal_counters(whole, array)
         parts.append(report(name, few, parties, array, counters, profile_name))
-    return joined(parts)
+    found = joined(parts)
+    found["bit_tier"] = bit_tier(ck, clips.subset([0]))
+    found["differences"] += found["bit_tier"]["differences"]
+    return found
 
 
 def subject(
@@ -85,6 +89,20 @@ def subject(
     many = min(profile(profile_name).prove_clips, len(clips))
     ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
     return plan, ck, clips.subset(np.arange(many))
+
+
+def bit_tier(ck: Checkpoint, clips: Clips) -> dict:
+    """The array in single bits against the bit-sliced array: states and counters."""
+    run = sram.emulate(ck, clips)
+    states, counters, *wrong = sram.bitwise.differences(
+        *sram.bitwise.emulate(ck, clips), run
+    )
+    return {
+        "clips": len(clips),
+        "states_compared": states,
+        "counters_compared": counters,
+        "differences": sum(wrong),
+    }
 
 
 def batches(clips: Clips, ck: Checkpoint) -> Iterator[Clips]:

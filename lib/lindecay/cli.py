@@ -217,13 +217,16 @@ def prove(
 @app.command()
 def reference(
     profile_name: Profile = "paper",
+    studies: Annotated[bool, typer.Option("--studies", help="only sweeps")] = False,
     seal: Annotated[bool, typer.Option("--seal", help="only renew SHA256SUMS")] = False,
 ) -> None:
     """Keep a finished run as data/reference. Example: lindecay reference -p paper"""
     from lindecay import reference as room
     from lindecay.claims import sealed
 
-    for path in [] if seal else room.collect(profile(profile_name).name):
+    collect = room.studies if studies else lambda: room.collect(name)
+    name = profile(profile_name).name
+    for path in [] if seal else collect():
         print(path)
     print(sealed.seal())
 

@@ -32,7 +32,7 @@ def _digits(profile_name: str, arm: str, seed: int) -> Subject:
 
 
 def _speech(profile_name: str, arm: str, seed: int) -> Subject:
-    task = protocol.Task("test", "shd", arm, seed)
+    task = protocol.Task("test", "shd", arm, seed, horizon=protocol.TUNED[arm])
     if profile_name == "quick":  # chapter 05's little training: enough to fire
         task = replace(task, **protocol.SMALL)
     return protocol.shd_plan(task), speech.clips_for(profile_name, "test")

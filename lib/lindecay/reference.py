@@ -3,6 +3,8 @@
 data/reference/results/*.json     what each chapter published, with its stamps
 data/reference/nmnist/*.npz       one integer checkpoint for each arm
 data/reference/nmnist/predictions.json   the class that each seed gave each test clip
+data/reference/shd/                the same of MLP-2
+data/reference/protocol/*.json     the rows of every study that ran
 
 Every statistic can be recomputed from the predictions anywhere, and every accuracy
 from the checkpoints where the recordings are.
@@ -12,12 +14,13 @@ import json
 import shutil
 from pathlib import Path
 
-from lindecay import events, integer, results, training
+from lindecay import events, integer, protocol, results, speech, training
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed, profile, root
 from lindecay.store import write_atomic
 
 SCHEMA = 1
+CLIPS = {"nmnist": training.clips_for, "shd": speech.clips_for}
 
 
 def folder() -> Path:
@@ -41,7 +44,34 @@ def collect(profile_name: str = "paper") -> list[Path]:
         raise Fault("a stand-in is no reference", expected="recordings or official")
     (home / "results").mkdir(parents=True, exist_ok=True)
     copied = [Path(shutil.copy(path, home / "results" / path.name)) for path in made]
-    return copied + _networks(home / "nmnist", profile_name, clips)
+    written = _networks(home / "nmnist", profile_name, clips)
+    return copied + written + studies()
+
+
+def studies() -> list[Path]:
+    """Copy the finished rows of the protocol, and what SHD's main study implies."""
+    home, found = root() / "data" / "reference", []
+    for path in sorted(protocol.folder().glob("*.json")):
+        (home / "protocol").mkdir(parents=True, exist_ok=True)
+        found.append(Path(shutil.copy(path, home / "protocol" / path.name)))
+    main = protocol.read("main", protocol.folder())
+    return found + (_speech(home / "shd", main) if main["rows"] else [])
+
+
+def _speech(home: Path, main: dict) -> list[Path]:
+    """Predictions of every seed; the integer checkpoint of each arm's first seed."""
+    clips = speech.clips_for("paper", "test")
+    rows = sorted(main["rows"], key=lambda row: row["seed"])
+    arms: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        told = protocol.classes_of(row["predictions"]).tolist()
+        arms.setdefault(row["arm"], {})[str(row["seed"])] = told
+    written = [
+        protocol.checkpoint(row).save(home / f"{row['arm']}-seed{row['seed']}.npz")
+        for row in rows
+        if str(row["seed"]) == next(iter(arms[row["arm"]]))
+    ]
+    return [*written, _record(home, clips, "paper", main["commit"], arms)]
 
 
 def _networks(home: Path, profile_name: str, clips: events.Clips) -> list[Path]:
@@ -52,18 +82,21 @@ def _networks(home: Path, profile_name: str, clips: events.Clips) -> list[Path]:
         traces = [integer.run(ck, clips, record=False) for ck in found]
         arms[arm] = {str(s): t.predictions.tolist() for s, t in zip(seeds, traces)}
         written.append(found[0].save(home / f"{arm}-seed{seeds[0]}.npz"))
+    return [*written, _record(home, clips, profile_name, results.commit(), arms)]
+
+
+def _record(home: Path, clips, profile_name: str, commit: str, arms: dict) -> Path:
     record = {
         "schema": SCHEMA,
         "set": clips.name,
         "source": clips.source,
         "sha256": clips.sha256,
         "profile": profile_name,
-        "commit": results.commit(),
+        "commit": commit,
         "labels": clips.labels.tolist(),
         "predictions": arms,
     }
-    text = json.dumps(record) + "\n"
-    return [*written, write_atomic(home / "predictions.json", text)]
+    return write_atomic(home / "predictions.json", json.dumps(record) + "\n")
 
 
 def predictions(name: str = "nmnist") -> dict:
@@ -78,7 +111,7 @@ def unequal(name: str = "nmnist") -> dict[str, int]:
         Fault: when the clips at hand are not those of the reference.
     """
     record = predictions(name)
-    clips = training.clips_for(record["profile"], "test")
+    clips = CLIPS[name](record["profile"], "test")
     if clips.sha256 != record["sha256"]:
         raise Fault(
             "other test clips than the reference's",

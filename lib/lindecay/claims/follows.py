@@ -20,6 +20,7 @@ from lindecay.settings import Fault
 BASE, OURS = "vlif", "ldlif"  # drop: what OURS loses against BASE
 TOLD = ("acc.", "acc_per_seed.", "drop", "test_clips")  # ids that should follow
 EQUAL = 1e-9  # the same arithmetic on the same integers: only rounding may differ
+Hits = dict[int, np.ndarray]  # seed -> bool [clips]
 Values = dict[str, dict[str, Any]]  # id -> fields of a result that follow
 
 
@@ -61,26 +62,33 @@ def prefix(record: Mapping) -> str:
     return record.get("prefix", record["set"])
 
 
-def _hits(record: Mapping) -> dict[str, np.ndarray]:
-    """Which clips each seed got right, bool [seeds, clips], by arm."""
+def _hits(record: Mapping) -> dict[str, Hits]:
+    """Which clips each seed of each arm got right."""
     labels = np.array(record["labels"])
-    told = {a: np.array(list(s.values())) for a, s in record["predictions"].items()}
-    wrong = [a for a, p in told.items() if p.shape[1:] != labels.shape]
-    if wrong:
-        raise ValueError(f"{wrong[0]}: not {len(labels)} clips for each seed")
-    return {arm: predicted == labels for arm, predicted in told.items()}
+    found: dict[str, Hits] = {}
+    for arm, seeds in record["predictions"].items():
+        told = {int(seed): np.array(given) for seed, given in seeds.items()}
+        if any(given.shape != labels.shape for given in told.values()):
+            raise ValueError(f"{arm}: not {len(labels)} clips for each seed")
+        found[arm] = {seed: given == labels for seed, given in told.items()}
+    return found
 
 
-def _statistics(name: str, hits: Mapping[str, np.ndarray]) -> Values:
-    """Accuracies of each arm, paired drops of each arm against BASE."""
+def _statistics(name: str, hits: Mapping[str, Hits]) -> Values:
+    """Accuracies of each arm, paired drops over the seeds shared with BASE."""
     found: Values = {}
     for arm, right in hits.items():
-        each = 100.0 * right.mean(1)
-        found[f"{name}.acc.{arm}"] = {"value": each.mean()}
-        found[f"{name}.acc_per_seed.{arm}"] = {"value": each.tolist()}
+        each, seeds = [100.0 * right[s].mean() for s in right], {"seeds": list(right)}
+        found[f"{name}.acc.{arm}"] = {"value": np.mean(each)} | seeds
+        found[f"{name}.acc_per_seed.{arm}"] = {"value": each} | seeds
         found[f"{name}.acc.{arm}.first_seed"] = {"value": each[0]}
-        if BASE in hits and arm != BASE and right.shape == hits[BASE].shape:
-            found |= _drops(name, arm, hits[BASE], right)
+        common = [s for s in hits.get(BASE, ()) if s in right]
+        if arm != BASE and common:
+            pair = [np.array([h[s] for s in common]) for h in (hits[BASE], right)]
+            found |= {
+                id: of | {"seeds": common}
+                for id, of in _drops(name, arm, *pair).items()
+            }
     return found
 
 

@@ -223,8 +223,12 @@ def test_a_shift_costs_what_linear_decay_does(v, access):
 
 
 def test_rounding_to_nearest_costs_a_shift_one_more_addition(v):
-    shift = [baselines.decay_pj(v, "shift-exponential", 10, up) for up in (False, True)]
+    laws = ("shift-exponential", baselines.ROUNDED)
+    shift = [baselines.decay_pj(v, law, 10) for law in laws]
     assert shift[1] == pytest.approx(2 * shift[0])
+    for access in baselines.ACCESSES:
+        pair = [baselines.rival(v, law, access, 10, 512).pj for law in laws]
+        assert pair[1] - pair[0] == pytest.approx(shift[0])
 
 
 def test_a_row_costs_the_same_full_or_not(v):

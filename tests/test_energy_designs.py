@@ -144,6 +144,17 @@ def test_other_layouts_do_the_same_work(m, make):
         assert row["flips"] <= row["columns_selected"]
 
 
+@pytest.mark.parametrize("layout", ["B", "C"])
+def test_closed_forms_of_other_layouts_are_what_the_emulator_counts(layout, table):
+    run, formed = layouts.emulated(random_network(), random_clips(), layout)
+    for what in ("sops", "queue_entries"):
+        told = [sum(r[what] for r in x.ledger) for x in (run, formed)]
+        assert told[0] == told[1]
+    bills = [model.bill(x.ledger, table, x.shape) for x in (run, formed)]
+    assert bills[0].per_sop_pj == pytest.approx(bills[1].per_sop_pj, rel=0.5)
+    assert bills[0].of("decay") > 0 and bills[0].of("accumulate") > 0
+
+
 def test_the_adder_tree_takes_the_same_time_for_any_spikes(table):
     ck, cycles = random_network(), []
     for seed in (1, 2):

@@ -61,14 +61,55 @@ def test_shift_decay_in_place_never_reads_a_row_it_has_written(B):
         np.testing.assert_array_equal(array.peek("V", B), wanted)
 
 
+@pytest.mark.parametrize("B", [3, 5, 8])
+def test_a_shift_that_rounds_is_exact_and_one_cycle_longer(B):
+    V = every(B)
+    for s in range(1, B):
+        array, program = array_of(V, B), microcode.shift(B, s, rounding=True)
+        array.run(program)
+        nearest = np.floor(V / 2**s + 0.5).astype(int)
+        np.testing.assert_array_equal(array.peek("V", B), V - nearest)
+        assert len(program) == closed_forms.shift_cycles(B, rounding=True)
+
+
+@pytest.mark.parametrize("B", [3, 5, 8])
+def test_an_8t_cell_shifts_and_multiplies_with_a_cycle_more_a_pair_of_reads(B):
+    V = every(B)
+    for s in range(1, B + 1):
+        array, program = (
+            array_of(V, B, ports=1),
+            microcode.decay("shift", B, B, s, ports=1),
+        )
+        array.run(program)
+        np.testing.assert_array_equal(
+            array.peek("V", B), oracle.decay("shift", V, 0, s)
+        )
+        assert len(program) == closed_forms.decay_cycles("shift", B, B, s, ports=1)
+    for signed in (False, True):
+        for beta in range(2**B):
+            array = array_of(V, B, ports=1)
+            array.bases["M"] = 20
+            given = ("exponential", B, B, beta, B)
+            program = microcode.decay(*given, signed=signed, ports=1)
+            array.run(program)
+            wanted = oracle.decay("exponential", V, 0, beta, B)
+            np.testing.assert_array_equal(array.peek("V", B), wanted)
+            form = closed_forms.decay_cycles(*given, signed=signed, ports=1)
+            assert len(program) == form
+
+
+@pytest.mark.parametrize("ports", [1, 2])
 @pytest.mark.parametrize("law", ["shrink", "floor", "drift"])
-def test_decay_takes_lambda_from_rows_of_its_own(law):
+def test_decay_takes_lambda_from_rows_of_its_own(law, ports):
     B, A = 6, 8
     V, lam = (g.ravel() for g in np.meshgrid(every(B), np.arange(2 ** (B - 1))))
-    array = array_of(V, B)
+    array = array_of(V, B, ports=ports)
     array.bases["L"] = 20
     array.poke("L", lam, B)
-    array.run(microcode.decay(law, B, A, per_neuron=True))
+    program = microcode.decay(law, B, A, per_neuron=True, ports=ports)
+    array.run(program)
+    more = {"ports": ports, "per_neuron": True}
+    assert len(program) == closed_forms.decay_cycles(law, B, A, **more)
     bits = A if law == "drift" else B
     np.testing.assert_array_equal(array.peek("V", bits), oracle.decay(law, V, lam))
 
@@ -110,13 +151,14 @@ def test_fire_and_reset_are_exact_for_every_membrane_and_threshold(B, kind):
         np.testing.assert_array_equal(array.peek("V", B), np.where(U > theta, after, U))
 
 
-def test_fire_takes_thresholds_from_rows_of_its_own():
+@pytest.mark.parametrize("ports", [1, 2])
+def test_fire_takes_thresholds_from_rows_of_its_own(ports):
     U, theta = (g.ravel() for g in np.meshgrid(every(6), np.arange(32)))
-    array = array_of(U, 6)
+    array = array_of(U, 6, ports=ports)
     array.bases["H"] = 20
     array.poke("H", theta, 6)
-    array.run(microcode.fire(6, per_neuron=True))
-    array.run(microcode.reset("subtract", 6, per_neuron=True))
+    array.run(microcode.fire(6, per_neuron=True, ports=ports))
+    array.run(microcode.reset("subtract", 6, per_neuron=True, ports=ports))
     wanted = np.where(U > theta, U - theta, U)
     np.testing.assert_array_equal(array.peek("V", 6), wanted)
 

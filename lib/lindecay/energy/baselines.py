@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from lindecay.energy import events, memory
 from lindecay.settings import Fault
 
-LAWS = ("v-LIF, 8-bit β", "v-LIF, 16-bit β", "LD-LIF", "shift-exponential")
+ROUNDED = "shift-exponential, rounding"
+LAWS = (
+    "v-LIF, 8-bit β",
+    "v-LIF, 16-bit β",
+    "LD-LIF",
+    "shift-exponential",  # truncating: V - (V >> k)
+    ROUNDED,
+)
 ACCESSES = ("word-sequential", "row-wide")
 
 
@@ -49,18 +56,19 @@ def adders_pj(v: dict, bits: int):
     return bits * events.adder_bit_pj(v)
 
 
-def decay_pj(v: dict, law: str, bits: int, rounding: bool = False):
+def decay_pj(v: dict, law: str, bits: int):
     """The decay alone, pJ a neuron; no memory, no registers.
 
     Linear, sign-aware: one addition and one comparison of signs. Shift: one
-    subtraction (the shift is wire), one more addition to round to nearest.
+    subtraction (the shift is wire), one more addition to round to nearest: billed as
+    a row of half adders would be, dear; a carry-in would do.
     """
     if law.startswith("v-LIF"):
         return events.multiplier_pj(v, bits, 16 if "16-bit" in law else 8)
     if law == "LD-LIF":
         return adders_pj(v, bits)
-    if law == "shift-exponential":
-        return adders_pj(v, bits) * (2 if rounding else 1)
+    if law in ("shift-exponential", ROUNDED):
+        return adders_pj(v, bits) * (2 if law == ROUNDED else 1)
     raise Fault("no such law", expected=", ".join(LAWS), found=law)
 
 

@@ -5,15 +5,17 @@
     C  adder tree: all weight rows at once, a few cycles a step whatever the spikes; the
        membranes are elsewhere (all-digital in-memory computing, near Chih et al.)
 
-Nobody ran these bit by bit: counts follow from layers, spikes and widths of the
-layout A run; the share of ones and of flips is taken over from it. A macro is the same
-256 x 256 cells, and the same constants price every event.
+Here counts follow from layers, spikes and widths of the layout A run, for whole test
+sets; the share of ones and of flips is taken over from it. `emulated` runs the layouts
+themselves, on a few clips, to check that. A macro is the same 256 x 256 cells, and the
+same constants price every event.
 """
 
 from math import ceil, log2
 
+from lindecay import sram
 from lindecay.energy.model import Shape, rows_of
-from lindecay.energy.network import Measured
+from lindecay.energy.network import Measured, measure
 
 TREE_CYCLES = 3  # of one pass through a pipelined adder tree
 WEIGHTS_ONLY = 3  # rows of a word macro that hold V, λ and θ
@@ -166,6 +168,28 @@ def _hand_over(m: Measured, plan: dict, of: dict, times: int) -> list[dict]:
     enter = _words(name, "merge", n, 1, 1, cols, used, rates, **more)
     kept = ("clear", "decay", "extend", "clamp", "fire", "reset")
     return [enter] + [of[program] for program in kept if program in of]
+
+
+def emulated(ck, clips, layout: str) -> tuple[Measured, Measured]:
+    """(emulated, closed form) of layout B, or C with the update in place.
+
+    The tree's additions have no counter of their own in the emulator, which hands sums
+    over whole: they are the closed form's, from the emulated operations.
+    """
+    basis = measure(ck, clips)
+    run = sram.emulate(ck, clips, sram.MacroSpec(layout=layout), record=False)
+    rows = [row | {"tree_ops": 0} for row in run.ledger.to_rows()]
+    formed = words(basis) if layout == "B" else tree(basis, in_place=True)
+    if layout == "C":
+        for row in rows:
+            same = (r for r in formed.ledger if _place(r) == _place(row))
+            row["tree_ops"] = sum(r.get("tree_ops", 0) for r in same)
+    shape = _shape(basis, run.mapping.macros)
+    return Measured(f"layout {layout}, emulated", rows, shape, basis.layers), formed
+
+
+def _place(row: dict) -> tuple[str, str]:
+    return row["layer"], row["program"]
 
 
 def _shape(m: Measured, macros: int) -> Shape:

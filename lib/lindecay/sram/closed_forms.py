@@ -9,9 +9,19 @@ from lindecay.sram.microcode import digits
 
 
 def decay_cycles(
-    law: str, B: int, A: int, beta: int = 0, n: int = 0, signed: bool = False
+    law: str,
+    B: int,
+    A: int,
+    beta: int = 0,
+    n: int = 0,
+    signed: bool = False,
+    ports: int = 2,
+    per_neuron: bool = False,
 ) -> int:
     """Cycles of the decay in place; β in binary or in signed digits.
+
+    With one read port (8T) every cycle that reads two rows takes two: all of a shift,
+    the additions of a product after its first, B - 1 where λ lies in rows.
 
     >>> [decay_cycles(law, 11, 16) for law in ("shrink", "floor", "drift", "none")]
     [23, 22, 16, 0]
@@ -19,9 +29,24 @@ def decay_cycles(
     if law == "exponential":
         if beta == 0:
             return B
-        return 1 + n + sum(B + n - i for i, _ in digits(beta, n, signed))
+        adds = [B + n - i for i, _ in digits(beta, n, signed)]
+        twice = max(0, adds[0] - B) + sum(adds[1:])  # those that read M and V
+        return 1 + n + sum(adds) + (twice if ports == 1 else 0)
     forms = {"shrink": 2 * B + 1, "floor": 2 * B, "floor_after": 2 * A}
-    return {**forms, "drift": A, "shift": B, "none": 0}[law]
+    forms |= {"drift": A, "shift": B, "none": 0}
+    if ports == 1 and law == "shift":
+        return 2 * B
+    rows = B - 1 if ports == 1 and per_neuron and law != "none" else 0
+    return forms[law] + rows
+
+
+def shift_cycles(B: int, rounding: bool = False) -> int:
+    """Cycles of V - (V >> s); to nearest a bit is fetched first.
+
+    >>> shift_cycles(10), shift_cycles(10, rounding=True)
+    (10, 11)
+    """
+    return B + rounding
 
 
 def extend_cycles(law: str, B: int, A: int) -> int:
@@ -67,7 +92,7 @@ def update_cycles(
     """
     A = B + 1 if A is None else A
     return (
-        decay_cycles(law, B, A, beta, n)
+        decay_cycles(law, B, A, beta, n, ports=ports)
         + extend_cycles(law, B, A)
         + clamp_cycles(A, ports)
         + fire_cycles(B)

@@ -125,13 +125,13 @@ def _programs(ck: Checkpoint, layer: Layer, p: LayerPlan, spec: MacroSpec) -> di
     return {
         "clear": microcode.clear(p.B),
         "decay": microcode.decay(
-            ck.law, p.B, p.A, beta, layer.beta_shift, per_lam, spec.signed_beta
+            ck.law, p.B, p.A, beta, layer.beta_shift, per_lam, spec.signed_beta, ports
         ),
         "extend": microcode.extend(p.B, p.A),
         "bias": Program("bias", bias if p.bias_bits else ()),
         "clamp": microcode.clamp(p.B, p.A, ports),
-        "fire": microcode.fire(p.B, per_theta),
-        "reset": microcode.reset(ck.reset, p.B, per_theta),
+        "fire": microcode.fire(p.B, per_theta, ports),
+        "reset": microcode.reset(ck.reset, p.B, per_theta, ports),
         "accumulate": [
             microcode.accumulate(a, a + width, p.bits, ports)
             for a, width in zip(low, p.widths)

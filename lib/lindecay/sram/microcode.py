@@ -7,6 +7,8 @@ cycle can say is `language`; how many cycles a program takes is `closed_forms`. 
 array of the paper is not published: these programs are assumptions, named as such.
 """
 
+from dataclasses import replace
+
 from lindecay.sram.language import (
     SPACES,
     Cycle,
@@ -84,12 +86,17 @@ def drift(B: int, A: int, per_neuron: bool = False) -> Program:
     return Program("decay", tuple(out))
 
 
-def shift(B: int, s: int) -> Program:
-    """V - (V >> s), truncating: LSB first it never reads a row it has written."""
-    out = []
+def shift(B: int, s: int, rounding: bool = False) -> Program:
+    """V - (V >> s), truncating: LSB first it never reads a row it has written.
+
+    rounding: the shifted value to nearest, ties up, as V >> s plus bit s - 1 of V; that
+    bit is fetched first and left out of the carry-in, one cycle more.
+    """
+    first = "~T" if rounding else "1"
+    out = [Cycle(a=_V(min(s - 1, B - 1)), T="X")] if rounding else []
     for k in range(B):
         source = (("V", min(k + s, B - 1)),)
-        more = {"carry": "C" if k else "1", "invert": "~"}
+        more = {"carry": "C" if k else first, "invert": "~"}
         out.append(_rewrite(k, b=source, y="B", **more))
     return Program("decay", tuple(out))
 
@@ -205,7 +212,7 @@ def clamp(B: int, A: int, ports: int = 2) -> Program:
     return Program("clamp", tuple(out))
 
 
-def fire(B: int, per_neuron: bool = False) -> Program:
+def fire(B: int, per_neuron: bool = False, ports: int = 2) -> Program:
     """G = U > θ: the sign of U - θ - 1 over B + 1 bits, nothing written."""
     out = []
     for k in range(B + 1):
@@ -213,10 +220,11 @@ def fire(B: int, per_neuron: bool = False) -> Program:
         more |= {"G": "~sum"} if k == B else {}
         bit = _operand("theta", k, B, per_neuron)
         out.append(Cycle(a=_V(min(k, B - 1)), **bit, **more))
-    return Program("fire", tuple(out))
+    program = Program("fire", tuple(out))
+    return one_port(program, "G") if ports == 1 else program
 
 
-def reset(kind: str, B: int, per_neuron: bool = False) -> Program:
+def reset(kind: str, B: int, per_neuron: bool = False, ports: int = 2) -> Program:
     """Where G: subtract θ (at once or late), or clear, or nothing."""
     if kind == "none":
         return Program("reset", ())
@@ -226,7 +234,29 @@ def reset(kind: str, B: int, per_neuron: bool = False) -> Program:
     for k in range(B):
         more = {"carry": "C" if k else "1", "invert": "~", "masked": True}
         out.append(_rewrite(k, **_operand("theta", k, B, per_neuron), **more))
-    return Program("reset", tuple(out))
+    program = Program("reset", tuple(out))
+    return one_port(program, "T") if ports == 1 else program
+
+
+def one_port(program: Program, latch: str) -> Program:
+    """The program for an 8T cell: of two reads the first goes to a latch, a cycle more.
+
+    latch: "T" takes bitline B's row (programs that need no sign by then), "G" takes
+    bitline A's (programs that need no tag yet).
+
+    >>> len(shift(8, 2)), len(one_port(shift(8, 2), "T"))
+    (8, 16)
+    """
+    out = []
+    for cycle in program.cycles:
+        if cycle.a and cycle.b and latch == "T":
+            out.append(Cycle(a=cycle.b, T="X"))
+            cycle = replace(cycle, b=(), y="T")
+        elif cycle.a and cycle.b:
+            out.append(Cycle(a=cycle.a, G="X"))
+            cycle = replace(cycle, a=(), x="G")
+        out.append(cycle)
+    return Program(program.name, tuple(out))
 
 
 def clear(rows: int) -> Program:
@@ -235,9 +265,12 @@ def clear(rows: int) -> Program:
 
 
 def decay(
-    law: str, B: int, A: int, beta=0, n=0, per_neuron=False, signed=False
+    law: str, B: int, A: int, beta=0, n=0, per_neuron=False, signed=False, ports=2
 ) -> Program:
     """The decay program of a law; λ is a register or rows, β is in the program."""
+    if ports == 1:
+        latch = "T" if law in ("shift", "exponential") else "G"
+        return one_port(decay(law, B, A, beta, n, per_neuron, signed), latch)
     if law == "shrink":
         return shrink(B, per_neuron)
     if law == "floor":

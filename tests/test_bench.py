@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lindecay import bench
-from lindecay.bench import peers, timing, works
+from lindecay.bench import peers, roofline, timing, works
 from lindecay.kernels import Events
 from lindecay.neurons import LinearDecayLIF
 from lindecay.settings import Fault
@@ -97,6 +97,17 @@ def test_memory_of_a_fresh_process_is_a_number(monkeypatch):
     monkeypatch.setattr(timing.subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(Fault, match="no such work"):
         timing.peak_elsewhere("neuron_alone", "ours")
+
+
+def test_rooflines_hold_what_they_say(monkeypatch):
+    """Every part has a time; no loop can be far above the floor of its own run."""
+    found = roofline.loop((20, 4, 64), rounds=3)
+    assert found["bytes"] == 24 * 20 * 4 * 64
+    assert set(found["cpu_ms"]) == {"forward", "backward", "floor"}
+    monkeypatch.setitem(roofline.MLPS, "shd_step", (20, 4, 70, 64, 5, 0.1))
+    found = roofline.gather("shd_step", rounds=2)
+    assert found["gb_s"].keys() == found["cpu_ms"].keys() and found["fraction"] > 0
+    json.dumps(found)
 
 
 def test_long_sequences_cost_what_their_length_says():

@@ -6,6 +6,7 @@ Peers (spikingjelly, norse) take part when they can be imported: `.venv-bench` h
 them (requirements-bench.txt). One thread on every side; CPU time beside wall time.
 """
 
-from lindecay.bench.works import WORKS, networks, neurons
+from lindecay.bench.report import networks, neurons
+from lindecay.bench.works import WORKS
 
 __all__ = ["WORKS", "networks", "neurons"]

@@ -5,8 +5,8 @@ clock starts: dense tensors for the peers, event lists for us.
 """
 
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import torch
 from numba import njit
 from torch import nn
@@ -185,60 +185,21 @@ WORKS = {
     "shd_step": lambda: mlp_step("shd_step"),
     "cnn_step": cnn_step,
 }
+
+
+def alone(steps: int) -> timing.Work:
+    """A long sequence of few neurons, for memory."""
+    return neuron_alone(steps, 8, 64, counts=True)
+
+
 MEMORY = {  # name: (a small problem to warm up on, the real one)
     "neuron_alone": (
         lambda: neuron_alone(10, 4, 16, counts=True),
         lambda: neuron_alone(counts=True),
     ),
-    "long": (
-        lambda: neuron_alone(10, 4, 16, counts=True),
-        lambda: neuron_alone(10_000, 8, 64, counts=True),
-    ),
 }
-DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 LENGTHS = (1_000, 2_000, 5_000, 10_000)
-
-
-def length(rounds: int = 5) -> dict:
-    """Time per step of sequences of up to 10,000: linear if it stays the same."""
-    runs = {t: neuron_alone(t, 8, 64).ours for t in LENGTHS}
-    with timing.one_thread():
-        times = timing.interleave(runs, rounds)
-    per_step = {str(t): 1e3 * float(np.median(w)) / t for t, (w, _) in times.items()}
-    return {"microseconds_per_step": per_step}
-
-
-def crossover(inputs=2312, hidden=512, rounds: int = 5) -> dict:
-    """CPU time of gathering over dense multiplication, forward and backward, by
-    density: gathering wins below the density where this passes 1."""
-    random, found = torch.Generator().manual_seed(0), {}
-    weight = torch.randn((hidden, inputs), generator=random).requires_grad_()
-    gradient = torch.randn((20, 64, hidden), generator=random)
-    for density in DENSITIES:
-        x = (torch.rand((20, 64, inputs), generator=random) < density).float()
-        listed = Events.of(x)
-        ways = {
-            "gather": lambda e=listed: synapses(replace(e), weight, 2.0),
-            "dense": lambda x=x: nn.functional.linear(x, weight),
-        }
-        runs = {n: lambda f=f: f().backward(gradient) for n, f in ways.items()}
-        with timing.one_thread():
-            times = timing.interleave(runs, rounds, warm=1)
-        cpu = {name: float(np.median(c)) for name, (_, c) in times.items()}
-        found[str(density)] = cpu["gather"] / cpu["dense"]
-    return found
-
-
-def neurons(rounds: int = timing.ROUNDS) -> dict:
-    """`lindecay bench neurons`."""
-    work = neuron_alone()
-    row = timing.measure(work, rounds) | timing.memory("neuron_alone", work)
-    return {"neuron_alone": row | {"length": length()}}
-
-
-def networks(rounds: int = timing.ROUNDS) -> dict:
-    """`lindecay bench networks`."""
-    names = ("nmnist_step", "shd_step", "cnn_step")
-    rows = {name: timing.measure(WORKS[name](), rounds) for name in names}
-    rows["nmnist_step"]["crossover"] = crossover()
-    return rows
+MEMORY |= {
+    f"length_{steps}": (MEMORY["neuron_alone"][0], partial(alone, steps))
+    for steps in LENGTHS
+}

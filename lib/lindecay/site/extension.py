@@ -20,7 +20,7 @@ from sphinx.util import logging
 
 from lindecay import __version__
 from lindecay.settings import Fault
-from lindecay.site import directives, footer, library, provenance, values
+from lindecay.site import directives, footer, glossary, library, provenance, values
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,10 @@ class Resolve(SphinxPostTransform):
         for kind in (directives.drawing, directives.rows, directives.files):
             for node in list(self.document.findall(kind)):
                 getattr(self, kind.__name__)(node)
+        if self.env.docname != glossary.PAGE:
+            here = self.env.docname
+            uri = self.app.builder.get_relative_uri(here, glossary.PAGE)
+            glossary.link(self.document, uri, glossary.meanings(self.env))
 
     def value(self, node: values.value) -> nodes.Node:
         try:
@@ -160,7 +164,8 @@ def _outdated(app: Sphinx, env, added, changed, removed) -> list[str]:
     _build.cache_clear()
     if not app.config.lindecay_staged:
         return []
-    new = digest(build_of(app))
+    words = Path(app.srcdir, f"{glossary.PAGE}.md")
+    new = digest(build_of(app)) + (words.read_text("utf-8") if words.exists() else "")
     old, env.lindecay_digest = getattr(env, "lindecay_digest", None), new
     return [] if old in (None, new) else sorted(env.found_docs)
 
@@ -176,6 +181,7 @@ def _finish_page(app: Sphinx, page: str, template: str, context: dict, doctree) 
     if "data-explore" in context.get("body", ""):
         app.add_js_file("explore.js", loading_method="defer")
     if doctree is not None and "body" in context:
+        context["metatags"] = context.get("metatags", "") + footer.described(doctree)
         context["body"] = footer.dress(app, build_of(app), page, context["body"])
 
 

@@ -1,13 +1,18 @@
 """What stands around each page: where its numbers come from, how to redo it."""
 
 import html
+import re
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from lindecay.results import Result
 from lindecay.site.place import Build
 
+READING = re.compile(
+    r"<em>(Reading time: [^.<]*\.)(?: Run time: [^.<]*\.)?([^<]*)</em>"
+)
 STAND_IN = (
     "<p class='stand-in'><strong>Stand-in data.</strong> No recordings were found, "
     "so this page was computed from made-up event streams with the same geometry. "
@@ -27,7 +32,24 @@ def dress(app: Sphinx, build: Build, page: str, body: str) -> str:
     own = [r for k, r in build.published.items() if _of(k, r, chapter)]
     if any(r.source == "stand-in" for r in own):
         body = body.replace("</h1>", "</h1>\n" + STAND_IN, 1)
+    body = READING.sub(lambda m: _times(build, chapter, *m.groups()), body, count=1)
     return body + _footer(app, build, page, own, 'class="value' in body)
+
+
+def _times(build: Build, chapter: str, reading: str, rest: str) -> str:
+    """The line at the top with the run time that was measured, not the one guessed."""
+    seconds = build.run(chapter).get("seconds")
+    told = f" Run time in this build: {duration(seconds)}." if seconds else ""
+    return f"<em>{reading}{told}{rest}</em>"
+
+
+def described(doctree: nodes.document, most: int = 160) -> str:
+    """A <meta> tag that says what the page is about: the start of its first words."""
+    found = [p.astext() for p in doctree.findall(nodes.paragraph)]
+    text = " ".join(" ".join(found[:2]).split()).removeprefix("Question. ")
+    if len(text) > most:
+        text = text[:most].rsplit(" ", 1)[0].rstrip(",;:.") + " \u2026"
+    return f'<meta name="description" content="{html.escape(text)}" />' if text else ""
 
 
 def _of(key: str, result: Result, chapter: str) -> bool:

@@ -62,7 +62,10 @@ def _processor() -> str:
 
 def _chapters(build: Build) -> tuple[list[str], list[list[str]]]:
     head = ["chapter", "run time", "seeds", "data", "results", "commit"]
-    return head, [_chapter(build, path.stem) for path in sorted(build.runs.glob("*"))]
+    names = [path.stem for path in sorted(build.runs.glob("*"))]
+    rows = [_chapter(build, name) for name in names]
+    whole = duration(sum(build.run(name)["seconds"] for name in names))
+    return head, [*rows, ["all together", whole, "", "", "", ""]] if rows else rows
 
 
 def _chapter(build: Build, name: str) -> list[str]:

@@ -1,0 +1,76 @@
+"""Glossary terms in the prose: the first one on each page leads to its meaning.
+
+Each page links a term once, with the definition as the link's title: seen on hover,
+one tap away on a phone, and reachable by keyboard like any link.
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.environment import BuildEnvironment
+
+PAGE = "book/93_reference"
+RUNNING = (nodes.document, nodes.section, nodes.list_item, nodes.definition)
+COMMON = {"clear", "profile"}  # in prose mostly the ordinary words
+
+
+def meanings(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    """Term -> (anchor on the glossary's page, definition in one line)."""
+    if PAGE not in env.found_docs:
+        return {}
+    known = env.get_domain("std").objects
+    ids = {t: o[1] for (kind, t), o in known.items() if kind == "term"}
+    items = env.get_doctree(PAGE).findall(nodes.definition_list_item)
+    found = {}
+    for item in items:
+        term, body = item[0].astext(), item[-1].astext()
+        if term in ids and term not in COMMON:
+            found[term] = (ids[term], " ".join(body.split()))
+    return found
+
+
+def link(document: nodes.document, uri: str, known: dict) -> None:
+    """Link the first mention of each term in the running text of a page.
+
+    `uri`: the glossary's page, seen from this one.
+    """
+    left = dict(known)
+    for paragraph in list(document.findall(nodes.paragraph)):
+        if isinstance(paragraph.parent, RUNNING):
+            for text in [n for n in paragraph.children if isinstance(n, nodes.Text)]:
+                _link_in(paragraph, text, uri, left)
+
+
+def _link_in(parent: nodes.Element, text: nodes.Text, uri: str, left: dict) -> None:
+    words, made = str(text), []
+    while left:
+        first = _first(words, left)
+        if first is None:
+            break
+        at, mention, term = first
+        anchor, meaning = left.pop(term)
+        ref = nodes.reference("", mention, internal=True, refuri=f"{uri}#{anchor}")
+        ref["reftitle"] = meaning
+        ref["classes"].append("term")
+        made += [nodes.Text(words[:at]), ref]
+        words = words[at + len(mention) :]
+    if made:
+        parent.replace(text, [n for n in [*made, nodes.Text(words)] if n.astext()])
+
+
+def _first(words: str, left: dict) -> tuple[int, str, str] | None:
+    """(place, as it is written, term) of the first term in a text.
+
+    >>> _first("Two macros hold the membranes.", {"membrane": (), "macro": ()})
+    (4, 'macros', 'macro')
+    """
+    hits = ((_pattern(term).search(words), term) for term in left)
+    found = [(m.start(), m[0], term) for m, term in hits if m]
+    # at one place the longer term wins: v-LIF before LIF
+    return min(found, key=lambda hit: (hit[0], -len(hit[1])), default=None)
+
+
+def _pattern(term: str) -> re.Pattern:
+    """A term as a whole word, also in the plural; names keep their capitals."""
+    flags = 0 if re.search("[A-Z]", term) else re.I
+    return re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", flags)

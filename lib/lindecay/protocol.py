@@ -25,7 +25,7 @@ SCHEMA = 1
 
 HORIZONS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # steps, the six that every arm tries
 # chosen by the study `tune` on two held-out training speakers
-TUNED = {"vlif": 16.0, "ldlif": 16.0, "floor": 16.0, "if": 16.0, "shift": 16.0}
+TUNED = {"vlif": 32.0, "ldlif": 4.0, "floor": 4.0, "if": 4.0, "shift": 32.0}
 SMALL = {"epochs": 4, "clips": 2000}  # trained while a page is built
 MAIN, CONTROLS = ("vlif", "ldlif"), ("if", "floor")
 

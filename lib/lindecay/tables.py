@@ -73,9 +73,11 @@ def study(name: str) -> Study:
 
 
 def made(found: dict) -> Study:
-    """A study from what `protocol.read` gives."""
+    """A study from what `protocol.read` gives: rows of the tasks as they stand now."""
     labels, commit = found.get("labels", {}), found.get("commit", "")
-    return Study(found["study"], found["asked"], found["rows"], labels, commit)
+    wanted = {task.key for task in protocol.tasks(found["study"])}
+    rows = [row for row in found["rows"] if row["key"] in wanted]
+    return Study(found["study"], found["asked"], rows, labels, commit)
 
 
 def here(name: str) -> Study:

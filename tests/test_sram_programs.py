@@ -23,7 +23,7 @@ def every(B: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("B", [2, 3, 4, 5, 6, 8])
+@pytest.mark.parametrize("B", range(2, 9))
 def test_decay_is_exact_for_every_membrane_and_every_lambda(law, B):
     V, A = every(B), B + 3
     program = microcode.decay(law, B, A) + microcode.extend(B, A)
@@ -37,7 +37,7 @@ def test_decay_is_exact_for_every_membrane_and_every_lambda(law, B):
 
 
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("B", [3, 4, 6, 8])
+@pytest.mark.parametrize("B", range(3, 9))
 def test_exponential_decay_rounds_to_nearest_for_every_membrane_and_beta(B, signed):
     V = every(B)
     for n in (1, 3, B):
@@ -52,7 +52,18 @@ def test_exponential_decay_rounds_to_nearest_for_every_membrane_and_beta(B, sign
             assert len(program) == form
 
 
-@pytest.mark.parametrize("B", [3, 5, 8])
+@pytest.mark.parametrize("B", range(2, 9))
+def test_floor_after_integration_is_exact_for_every_sum_and_every_lambda(B):
+    sums, A = every(B + 2), B + 2
+    for lam in range(2 ** (B - 1)):
+        array = array_of(sums, A)
+        array.registers["lam"] = lam
+        array.run(microcode.decay("floor_after", B, A))
+        wanted = oracle.decay("floor", sums, lam)
+        np.testing.assert_array_equal(array.peek("V", A), wanted)
+
+
+@pytest.mark.parametrize("B", range(3, 9))
 def test_shift_decay_in_place_never_reads_a_row_it_has_written(B):
     for s in range(1, B + 2):
         array = array_of(every(B), B)
@@ -86,7 +97,7 @@ def test_an_8t_cell_shifts_and_multiplies_with_a_cycle_more_a_pair_of_reads(B):
         )
         assert len(program) == closed_forms.decay_cycles("shift", B, B, s, ports=1)
     for signed in (False, True):
-        for beta in range(2**B):
+        for beta in range(0, 2**B, 1 if B < 8 else 7):
             array = array_of(V, B, ports=1)
             array.bases["M"] = 20
             given = ("exponential", B, B, beta, B)
@@ -115,10 +126,10 @@ def test_decay_takes_lambda_from_rows_of_its_own(law, ports):
 
 
 @pytest.mark.parametrize("ports", [1, 2])
-@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", range(1, 9))
 def test_accumulate_is_exact_for_every_membrane_and_weight(bits, ports):
-    f, A = 2, 9
-    V, w = (g.ravel() for g in np.meshgrid(every(7), every(bits) if bits > 1 else [-1]))
+    f, A = 2, max(9, bits) + 3
+    V, w = (g.ravel() for g in np.meshgrid(every(8), every(bits)))
     array = array_of(V, A, ports=ports)
     array.bases["W"] = 20
     array.poke("W", w, bits)
@@ -127,7 +138,7 @@ def test_accumulate_is_exact_for_every_membrane_and_weight(bits, ports):
 
 
 @pytest.mark.parametrize("ports", [1, 2])
-@pytest.mark.parametrize("B", [3, 4, 6, 8])
+@pytest.mark.parametrize("B", range(3, 9))
 def test_clamp_is_exact_for_every_sum(B, ports):
     for A in (B + 1, B + 3):
         array = array_of(every(A), A, ports=ports)
@@ -137,7 +148,7 @@ def test_clamp_is_exact_for_every_sum(B, ports):
         assert array.G.sum() == np.sum(np.clip(every(A), *limits) != every(A))
 
 
-@pytest.mark.parametrize("B", [2, 3, 4, 6, 8])
+@pytest.mark.parametrize("B", range(2, 9))
 @pytest.mark.parametrize("kind", ["subtract", "zero", "none"])
 def test_fire_and_reset_are_exact_for_every_membrane_and_threshold(B, kind):
     U = every(B)

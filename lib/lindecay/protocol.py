@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import events, integer, results, speech, store, training
+from lindecay import events, gestures, integer, results, speech, store, training
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, build_dir, profile
 
@@ -130,9 +130,16 @@ def nmnist_plan(task: Task) -> training.Plan:
     return FoldPlan(task.arm, task.seed, sizes, beta=beta, fold=task.fold)
 
 
+def gesture_plan(task: Task) -> training.Plan:
+    """The CNN's run for a task; on the stand-in where recordings are too few."""
+    plan = gestures.plan("paper", task.arm, task.seed)
+    return replace(plan, profile=replace(plan.profile, epochs=task.epochs))
+
+
 PLANS: dict[str, Callable[[Task], training.Plan]] = {
     "shd": shd_plan,
     "nmnist": nmnist_plan,
+    "dvsgesture": gesture_plan,
 }
 
 
@@ -143,6 +150,8 @@ def judged(task: Task, plan: training.Plan) -> events.Clips:
         return clips.subset(plan.split(clips)[1])
     if task.data == "shd":
         return speech.clips_for("paper", "test")
+    if task.data == "dvsgesture":
+        return gestures.clips_for("paper")
     return events.clips(task.data, "test", plan.profile)
 
 
@@ -348,6 +357,14 @@ def _quick() -> Iterator[Task]:
             yield _spoken("test", arm, seed, **SMALL)
 
 
+def _gestures() -> Iterator[Task]:
+    """DVS Gesture, for where the official files are; the stand-in settles nothing."""
+    for arms, seeds in ((MAIN, 10), (CONTROLS, 5)):
+        for seed in range(seeds):
+            for arm in arms:
+                yield Task("test", "dvsgesture", arm, seed, epochs=20, horizon=6.7)
+
+
 STUDIES = {
     "quick": _quick,
     "tune": _tune,
@@ -359,6 +376,7 @@ STUDIES = {
     "folds": _folds,
     "axes": _axes,
     "decays": _decays,
+    "gestures": _gestures,
 }
 
 

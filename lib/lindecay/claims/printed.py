@@ -23,6 +23,14 @@ def definition(claim: Claim, read: Read, name: str) -> Judgement:
 
 
 @rule
+def trained_width(claim: Claim, read: Read, name: str) -> Judgement:
+    """The width of the weights in the checkpoint that a chapter trained."""
+    ours = read[claim.reads[0]]
+    verdict = closeness(claim, float(ours.value)) or "differs"
+    return Judgement(verdict, claim.why, ours.value)
+
+
+@rule
 def cited(claim: Claim, read: Read, name: str) -> Judgement:
     """A figure of somebody else's chip: carried; our table must not disagree."""
     row = technology().get(claim.args.get("row", ""), {})

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lindecay import events, gestures, integer, results, speech, store, training
+from lindecay.events.splits import folds
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, build_dir, profile
 
@@ -95,7 +96,7 @@ class FoldPlan(training.Plan):
         return super().params(clips) | {"fold": self.fold}
 
     def split(self, clips: events.Clips) -> tuple[np.ndarray, np.ndarray]:
-        return events.folds(clips.labels, 5)[self.fold]
+        return folds(clips.labels, 5)[self.fold]
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -411,11 +412,15 @@ def run(
         cluster = LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address=None
         )
-    rows, began = {}, time.monotonic()
+    rows, failed, began = {}, [], time.monotonic()
     with Client(scheduler or cluster) as client:
         jobs = submitted(client, wanted)
         for done in as_completed(jobs):
             task = jobs[done]
+            if done.status != "finished":
+                failed.append(task)
+                told(f"failed: {task.key}: {done.exception()!r}")
+                continue
             rows[task] = done.result()
             left = (time.monotonic() - began) / len(rows) * (len(jobs) - len(rows))
             told(line(task, rows[task], len(rows), len(jobs), left))
@@ -423,6 +428,14 @@ def run(
                 write(study_of[task], [rows[task]], home)
     if cluster:
         cluster.close()
+    if failed:
+        raise Fault(
+            "tasks failed",
+            expected="rows of all tasks",
+            found=f"{len(failed)} of {len(wanted)} without one",
+            where=failed[0].key,
+            do="the others are kept; run the command again",
+        )
     return [rows[task] for task in wanted]
 
 

@@ -9,7 +9,9 @@ from bs4 import BeautifulSoup
 
 OWN_BYTES = 300_000  # gzipped, of what is ours on a page: its HTML and our CSS
 NUMBERLESS = re.compile(r"(?i)^\s*(|nan|none|inf|\?.*\?)\s*$")
-TRACEBACK = re.compile(r"Traceback \(most recent call last\)|^\w*Error: ", re.M)
+TRACEBACK = re.compile(
+    r"Traceback \(most recent call last\)|^\w*Error: |\w+Warning: ", re.M
+)
 
 
 def soup_of(path: Path) -> BeautifulSoup:

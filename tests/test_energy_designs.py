@@ -88,7 +88,7 @@ def test_rivals_share_all_but_the_update(m, v):
     found = compare.designs(m, v)
     assert len({float(d.other_dynamic) for d in found}) == 1
     assert len({float(d.other_cycles) for d in found}) == 1
-    assert len({d.name for d in found}) == len(found) == 9
+    assert len({d.name for d in found}) == len(found) == 11
 
 
 def test_shares_multiply_to_the_whole_gain(m, v):

@@ -207,6 +207,11 @@ def test_check_finds_what_was_planted(name):
     assert getattr(checks, name)(soup)
 
 
+def test_a_warning_of_somebody_elses_code_is_found():
+    page = "<div class='cell_output'>auto.py:21: TqdmWarning: IProgress</div>"
+    assert checks.tracebacks(BeautifulSoup(page, "html.parser"))
+
+
 @pytest.mark.parametrize("href", ["gone.html", "page.html#gone", "#gone"])
 def test_dead_link_is_found(tmp_path, href):
     page = (tmp_path / "page.html").resolve()

@@ -184,3 +184,10 @@ def test_the_network_given_keeps_its_state_and_its_weights():
     kept, weights = net[1].mem.clone(), net[0].weight.clone()
     sram.emulate(net, x)
     assert torch.equal(net[1].mem, kept) and torch.equal(net[0].weight, weights)
+
+
+def test_spikes_left_half_way_leave_gradients_on():
+    net = nn.Sequential(nn.Linear(20, 4), snn.Leaky(0.9), nn.Linear(4, 2))
+    kept = spikes(net, torch.zeros(3, 2, 20))
+    next(kept)
+    assert torch.is_grad_enabled()

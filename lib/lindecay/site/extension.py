@@ -178,7 +178,7 @@ def _rewrite(app: Sphinx, env) -> list[str]:
 
 def _finish_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     _fewer_scripts(context)
-    if "data-explore" in context.get("body", ""):
+    if 'data-explore="' in context.get("body", ""):
         app.add_js_file("explore.js", loading_method="defer")
     if doctree is not None and "body" in context:
         context["metatags"] = context.get("metatags", "") + footer.described(doctree)

@@ -144,6 +144,8 @@ def _environment(chapter: Chapter, build: Build, part: Path) -> Iterator[None]:
         "PYTHONHASHSEED": "0",
         # a progress bar in a page would tell whether work was kept or done anew
         "LINDECAY_QUIET": "1",
+        # tqdm misses widgets that a page could not show, and names a path in saying so
+        "PYTHONWARNINGS": "ignore:IProgress not found",
     }
     try:
         yield

@@ -321,6 +321,7 @@ def _folded(synapses, norm):
     return new
 
 
+@torch.no_grad()  # as a decorator: a generator left half-way must not leave it on
 def spikes(net, frames: torch.Tensor) -> Iterator[np.ndarray]:
     """What the network itself does, in floating point: S of every neuron layer.
 
@@ -332,14 +333,13 @@ def spikes(net, frames: torch.Tensor) -> Iterator[np.ndarray]:
         uint8 [batch, T, neurons] for each layer of neurons, in order.
     """
     x = frames.float()
-    with torch.no_grad():
-        for layer in modules(net):
-            if hasattr(layer, "spike_grad"):
-                x = _fired(layer, x)
-                yield x.flatten(2).transpose(0, 1).to(torch.uint8).numpy()
-            elif not isinstance(layer, nn.Flatten | nn.Dropout | nn.Dropout2d):
-                x = x.flatten(2) if isinstance(layer, nn.Linear) else x
-                x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    for layer in modules(net):
+        if hasattr(layer, "spike_grad"):
+            x = _fired(layer, x)
+            yield x.flatten(2).transpose(0, 1).to(torch.uint8).numpy()
+        elif not isinstance(layer, nn.Flatten | nn.Dropout | nn.Dropout2d):
+            x = x.flatten(2) if isinstance(layer, nn.Linear) else x
+            x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 def _fired(layer, current: torch.Tensor) -> torch.Tensor:

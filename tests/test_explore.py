@@ -9,7 +9,7 @@ from conftest import ROOT
 from lindecay import decay, figures, kernels
 from test_site import WIDER, open_page, violations  # noqa: F401  a fixture
 
-SCRIPT = re.compile(r'<script[^>]*src="[^"]*explore\.js')
+LOADS = re.compile(r'<script[^>]*src="[^"]*explore\.js')
 
 SCRIPT = ROOT / "book" / "_static" / "explore.js"
 PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
@@ -171,7 +171,7 @@ def test_sliders_on_the_page(open_page, size, scheme):  # noqa: F811
 @pytest.mark.book
 def test_pages_without_sliders_load_no_script_for_them(book):
     loads = {
-        path.stem: bool(SCRIPT.search(path.read_text("utf-8")))
+        path.stem: bool(LOADS.search(path.read_text("utf-8")))
         for path in (book.html / "book").glob("*.html")
     }
     assert [name for name, does in loads.items() if does] == ["01_decay"]

@@ -494,7 +494,14 @@ def write(name: str, rows: list[dict], home: Path) -> Path:
     found = {"schema": SCHEMA, "study": name, "commit": results.commit()}
     found |= {"asked": len(tasks(name)), "labels": old.get("labels", {}) | labels}
     found |= {"rows": [merged[k] for k in sorted(merged)]}
-    return store.write_atomic(path, json.dumps(found, indent=0) + "\n")
+    return store.write_atomic(path, a_line_a_row(found))
+
+
+def a_line_a_row(found: dict) -> str:
+    """JSON whose rows stand on lines of their own, so that a diff shows what moved."""
+    rows = ",\n".join(json.dumps(row) for row in found["rows"])
+    head = json.dumps({k: v for k, v in found.items() if k != "rows"})
+    return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
 
 
 def read(name: str, home: Path) -> dict:

@@ -70,16 +70,3 @@ def equivalent(interval95: tuple[float, float], bound: float = 1.0) -> bool:
     middle, half = sum(interval95) / 2, (interval95[1] - interval95[0]) / 2
     reach = half * float(stats.norm.ppf(0.95) / stats.norm.ppf(0.975))
     return -bound < middle - reach and middle + reach < bound
-
-
-def front(cost: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
-    """Which runs no other beats in both cost and accuracy, bool.
-
-    >>> front(np.array([1, 2, 3]), np.array([80, 79, 85])).tolist()
-    [True, False, True]
-    """
-    cost, accuracy = np.asarray(cost), np.asarray(accuracy)
-    cheaper = cost[None] <= cost[:, None]
-    better = accuracy[None] >= accuracy[:, None]
-    strictly = (cost[None] < cost[:, None]) | (accuracy[None] > accuracy[:, None])
-    return ~(cheaper & better & strictly).any(1)

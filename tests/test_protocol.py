@@ -20,6 +20,13 @@ def test_tasks_have_keys_of_their_own():
         assert len(set(keys)) == len(keys) > 0
 
 
+@pytest.mark.parametrize("name", list(protocol.STUDIES))
+def test_every_task_has_a_network(name):
+    for task in protocol.tasks(name):
+        plan = protocol.PLANS[task.data](task)
+        assert plan.arm == task.arm and plan.seed == task.seed
+
+
 def test_main_arms_are_paired_over_ten_seeds():
     found = {(t.arm, t.seed) for t in protocol.tasks("main")}
     assert {(arm, s) for arm in ("vlif", "ldlif") for s in range(10)} <= found

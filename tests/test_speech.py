@@ -45,6 +45,24 @@ def test_training_forward_is_the_integer_network(spoken, arm):
         assert np.array_equal(S, layer.S)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_multipliers_of_both_widths_are_exact(spoken, bits):
+    """16 bits times a membrane leave float32's 24: membranes were 1 LSB off."""
+    spec = speech.SpeechSpec(
+        "exponential", horizon=32.0, beta_bits=bits, channels=spoken.channels
+    )
+    torch.manual_seed(0)
+    net = speech.SpeechMlp(spec)
+    x = speech.dense(spoken, np.arange(20)).transpose(0, 1).float().contiguous()
+    for _ in range(3):
+        net(x)
+    states = net.eval()(x)
+    ck = net.export({"data": "shd", "T": spoken.steps})
+    layers = integer.run(ck, spoken.subset(np.arange(20))).layers
+    for (_, u), layer in zip(states, layers):
+        assert np.array_equal(u.detach().transpose(0, 1).numpy(), layer.U)
+
+
 def test_rows_are_batch_normalisation():
     """Against nn.BatchNorm1d on the same weights, without a grid."""
     torch.manual_seed(0)

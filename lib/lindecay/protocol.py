@@ -19,6 +19,7 @@ import numpy as np
 
 from lindecay import events, gestures, integer, results, speech, store, training
 from lindecay.events.splits import folds
+from lindecay.networks import BETA_BITS
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, build_dir, profile
 
@@ -48,6 +49,7 @@ class Task:
     speaker: int | None = None
     learn_decay: bool = True
     clips: int | None = None  # only so many training clips, chosen once
+    beta_bits: int | None = None  # of v-LIF's multiplier; 8 where it is None
 
     @property
     def judged(self) -> str:
@@ -65,11 +67,12 @@ class Task:
 def shd_plan(task: Task) -> speech.Plan:
     """MLP-2's run for a task."""
     sizes = replace(profile("paper"), epochs=task.epochs, batch=128)
-    grid = Grid(task.weight_bits, task.membrane_bits, task.fraction_bits)
+    widths = (task.weight_bits, task.membrane_bits, task.fraction_bits)
     spec = speech.SpeechSpec(
         training.arm(task.arm).law,
         horizon=task.horizon,
-        grid=grid if task.weight_bits else None,
+        grid=Grid(*widths) if task.weight_bits else None,
+        beta_bits=task.beta_bits or BETA_BITS,
         learn_decay=task.learn_decay,
     )
     return speech.Plan(
@@ -299,16 +302,17 @@ def _speakers() -> Iterator[Task]:
 
 
 def _further() -> Iterator[Task]:
-    """Decays that do not learn, and the shift-exponential; beside the learned ones."""
+    """Decays that do not learn, the shift-exponential, a multiplier of 16 bits."""
     for seed in range(3):
         for arm in MAIN:
             yield _spoken("fixed", arm, seed, learn_decay=False)
         yield _spoken("fixed", "shift", seed)
+        yield _spoken("fixed", "vlif", seed, beta_bits=16)
 
 
 def _weights() -> Iterator[Task]:
     """Weights of 1 to 8 bits and float, one seed."""
-    for bits in (0, 1, 2, 3, 6, 8):
+    for bits in (0, 1, 2, 3, 4, 5, 6, 8):
         for arm in MAIN:
             yield _spoken("weights", arm, weight_bits=bits, fold=0)
 

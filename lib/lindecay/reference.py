@@ -67,11 +67,19 @@ def _speech(home: Path, main: dict) -> list[Path]:
         told = protocol.classes_of(row["predictions"]).tolist()
         arms.setdefault(row["arm"], {})[str(row["seed"])] = told
     written = [
-        protocol.checkpoint(row).save(home / f"{row['arm']}-seed{row['seed']}.npz")
+        _kept(home / f"{row['arm']}-seed{row['seed']}.npz", row, clips)
         for row in rows
         if str(row["seed"]) == next(iter(arms[row["arm"]]))
     ]
     return [*written, _record(home, clips, "paper", main["commit"], arms)]
+
+
+def _kept(path: Path, row: dict, clips: events.Clips) -> Path:
+    """The checkpoint behind a row; one that gives its predictions is not made again."""
+    told = protocol.classes_of(row["predictions"]).tolist()
+    if path.exists() and not _unequal(path, clips, told):
+        return path
+    return protocol.checkpoint(row).save(path)
 
 
 def _networks(home: Path, profile_name: str, clips: events.Clips) -> list[Path]:

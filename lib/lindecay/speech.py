@@ -70,6 +70,13 @@ class SpeechSpec:
             return round(math.log2(self.horizon))
         return self.beta_bits if law == "exponential" and self.grid else None
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """float64 where a product beta_q V leaves float32's 24 bits of whole numbers."""
+        bits = self.bits_of(self.law) if self.law == "exponential" else None
+        wide = bits and bits + self.grid.membrane_bits > 24
+        return torch.float64 if wide else torch.float32
+
     def starts(self, neurons: int) -> torch.Tensor:
         """What decays start at, [neurons]: beta, or lambda* = (1 - beta)/(1 + beta)."""
         log = torch.linspace(-1, 1, neurons) * self.spread
@@ -131,10 +138,11 @@ class NormalisedLinear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Spikes and membranes before reset in LSB, both [T, batch, out]."""
-        current = self.synapses(x)
+        current, dtype = self.synapses(x.float()), self.spec.dtype
         rows = self.rows(*self.statistics(current))
+        rows = {name: row.to(dtype) for name, row in rows.items()}
         return kernels.sequence(
-            current + rows.pop("bias"),
+            current.to(dtype) + rows.pop("bias"),
             law=self.law,
             clamp=(self.grid.v_min, self.grid.v_max) if self.grid else None,
             shift=self.spec.bits_of(self.law),

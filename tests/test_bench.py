@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,6 +29,14 @@ def test_a_row_has_every_key_and_is_json():
 
 def test_every_work_has_a_door():
     assert {"neuron_alone", "nmnist_step", "shd_step", "cnn_step"} <= set(bench.WORKS)
+
+
+def test_mlp2_trains_on_both_sides():
+    work = works.mlp2_step(batch=4)
+    for step in (work.ours, work.peers["snntorch"]):
+        losses = [step().item() for _ in range(3)]
+        assert np.isfinite(losses).all() and len(set(losses)) == 3
+    assert work.extra["steps_an_epoch"] == 2145  # of the 8,580 clips, 4 at a time
 
 
 def test_rounds_are_interleaved_and_threads_restored():

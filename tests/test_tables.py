@@ -40,6 +40,23 @@ def test_one_common_seed_has_no_interval():
     assert tables.drop(found, "if") is None
 
 
+def test_another_study_is_paired_with_mains_v_lif():
+    main = study(row("vlif", 0, PERFECT), row("vlif", 1, NINE), row("ldlif", 0, NINE))
+    other = study(row("shift", 0, NINE), row("shift", 1, NINE))
+    told = tables.against(main, other)
+    assert told["seeds"] == [0, 1] and told["per_seed"] == [10.0, 0.0]
+    assert tables.against(main, study()) is None
+
+
+def test_agreement_counts_equal_answers_not_right_ones():
+    found = study(
+        row("vlif", 0, "bbbbbbbbbb", weight_bits=0),
+        row("vlif", 0, "bbbbbbbbba", weight_bits=4),
+        row("ldlif", 0, PERFECT, weight_bits=4),
+    )
+    assert tables.agreement(found, "weight_bits", 4, 0) == {"vlif": 0.9}
+
+
 def test_two_questions_have_answers_of_their_own():
     told = {"interval": (-0.4, 0.6)}
     assert tables.answers(told, 0.5) == ("yes", "yes")

@@ -106,6 +106,13 @@ def drop(found: Study, arm: str, base: str = "vlif") -> dict | None:
     }
 
 
+def against(main: Study, other: Study, base: str = "vlif") -> dict | None:
+    """`drop` of the rows of another study, whatever their arm, against main's v-LIF."""
+    renamed = [row | {"arm": "other"} for row in other.rows]
+    both = Study(main.name, main.asked, [*main.of(base), *renamed], main.labels)
+    return drop(both, "other", base) if renamed else None
+
+
 def answers(told: dict, published: float) -> tuple[str, str]:
     """(compatible with the published drop?, equivalent to zero within a point?)"""
     low, high = told["interval"]
@@ -140,6 +147,29 @@ def span(told: dict) -> str:
     """`1.20 [0.10, 2.30]`."""
     low, high = told["interval"]
     return f"{told['mean']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (cost, gain) that no other point beats in both, by rising cost.
+
+    >>> front([(3, 70), (1, 60), (2, 75), (4, 75)])
+    [(1, 60), (2, 75)]
+    """
+    kept: list[tuple[float, float]] = []
+    for cost, gain in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not kept or gain > kept[-1][1]:
+            kept.append((cost, gain))
+    return kept
+
+
+def agreement(found: Study, key: str, value, base) -> dict[str, float]:
+    """Arm -> share of clips that the networks at two values of a knob call the same."""
+    shares = {}
+    for arm in found.arms():
+        at = {r[key]: protocol.classes_of(r["predictions"]) for r in found.of(arm)}
+        if value in at and base in at:
+            shares[arm] = float(np.mean(at[value] == at[base]))
+    return shares
 
 
 def grouped(found: Study, arm: str, key: str) -> dict[int, float]:

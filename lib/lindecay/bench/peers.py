@@ -72,6 +72,29 @@ class SnnCnn(nn.Module):
         return torch.stack(record)
 
 
+class SnnSpeech(nn.Module):
+    """MLP-2 in snnTorch: normalisation and dropout inside the loop, β learned."""
+
+    def __init__(self, sizes, dropout):
+        super().__init__()
+        pairs = list(zip(sizes, sizes[1:]))
+        self.fc = nn.ModuleList(_linear(i, o) for i, o in pairs)
+        self.norm = nn.ModuleList(nn.BatchNorm1d(o) for _, o in pairs)
+        betas = (torch.full((o,), BETA) for _, o in pairs)
+        self.lif = nn.ModuleList(snn.Leaky(beta=b, learn_beta=True) for b in betas)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x):
+        mems = [lif.reset_mem() for lif in self.lif]
+        record = []
+        for now in x.unbind(0):
+            for k, (fc, norm, lif) in enumerate(zip(self.fc, self.norm, self.lif)):
+                spk, mems[k] = lif(norm(fc(now)), mems[k])
+                now = self.drop(spk)
+            record.append(spk)
+        return torch.stack(record)
+
+
 def _linear(inputs, outputs):
     return nn.Linear(inputs, outputs, bias=False)
 

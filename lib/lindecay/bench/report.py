@@ -64,7 +64,7 @@ def neurons(rounds: int = timing.ROUNDS) -> dict:
 
 def networks(rounds: int = timing.ROUNDS) -> dict:
     """`lindecay bench networks`."""
-    names = ("nmnist_step", "shd_step", "cnn_step")
+    names = ("nmnist_step", "shd_step", "cnn_step", "mlp2_step")
     rows = {name: timing.measure(WORKS[name](), rounds) for name in names}
     for name in ("nmnist_step", "shd_step"):
         rows[name]["roofline"] = roofline.gather(name, rounds)

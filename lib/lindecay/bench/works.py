@@ -12,6 +12,7 @@ from numba import njit
 from torch import nn
 
 from lindecay import neurons as ours
+from lindecay import speech
 from lindecay.bench import peers, timing
 from lindecay.kernels import Events, convolve, max_pool, pool, synapses
 
@@ -20,6 +21,7 @@ MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
     "nmnist_step": (100, 64, 2312, 512, 10, 0.018),
     "shd_step": (100, 64, 700, 256, 20, 0.10),
 }
+SHD_CLIPS = 8580  # that MLP-2 is trained on
 
 
 def lif(inplace=True, recompute=False):
@@ -179,11 +181,43 @@ def cnn_step(steps=20, batch=16, density=0.05) -> timing.Work:
     )
 
 
+class Speech(nn.Module):
+    """MLP-2 as the protocol trains it: on the integer grid, with dropout."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.net = speech.SpeechMlp(spec)
+        self.random = torch.Generator().manual_seed(0)
+
+    def forward(self, x):
+        return self.net(x, self.random)[-1][0]
+
+
+def mlp2_step(batch=128, density=0.16) -> timing.Work:
+    """One training step of MLP-2; an epoch is `steps_an_epoch` of them.
+
+    Ours quantises weights, clamps membranes and rounds λ on top of what the peer does.
+    """
+    spec, steps = speech.SpeechSpec("shrink"), speech.BINNING.steps
+    random = torch.Generator().manual_seed(0)
+    x = (torch.rand((steps, batch, spec.channels), generator=random) < density).float()
+    labels = torch.randint(spec.classes, (batch,), generator=random)
+    sizes = (spec.channels, *spec.hidden, spec.classes)
+    theirs = peers.SnnSpeech(sizes, spec.dropout)
+    told = {"steps_an_epoch": -(-SHD_CLIPS // batch)}
+    return timing.Work(
+        ours=peers.step_of(Speech(spec), x, labels),
+        peers={"snntorch": peers.step_of(theirs, x, labels)},
+        extra={"shape": [steps, batch, *sizes], "density": density} | told,
+    )
+
+
 WORKS = {
     "neuron_alone": neuron_alone,
     "nmnist_step": lambda: mlp_step("nmnist_step"),
     "shd_step": lambda: mlp_step("shd_step"),
     "cnn_step": cnn_step,
+    "mlp2_step": mlp2_step,
 }
 
 

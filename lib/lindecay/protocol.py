@@ -9,6 +9,7 @@ read them once, after training.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ HORIZONS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # steps, the six that every arm tr
 # chosen by the study `tune` on two held-out training speakers
 TUNED = {"vlif": 32.0, "ldlif": 4.0, "floor": 4.0, "if": 4.0, "shift": 32.0}
 SMALL = {"epochs": 4, "clips": 2000}  # trained while a page is built
+SIZES = {"hidden": (128, 256, 512, 1024), "dt_us": (5_000, 10_000, 20_000, 40_000)}
 MAIN, CONTROLS = ("vlif", "ldlif"), ("if", "floor")
 
 
@@ -50,6 +52,8 @@ class Task:
     learn_decay: bool = True
     clips: int | None = None  # only so many training clips, chosen once
     beta_bits: int | None = None  # of v-LIF's multiplier; 8 where it is None
+    hidden: int | None = None  # neurons of MLP-1's hidden layer; else the profile's
+    dt_us: int | None = None  # width of MLP-1's bins; else the profile's
 
     @property
     def judged(self) -> str:
@@ -121,9 +125,14 @@ def everything(size) -> events.Clips:
 
 def nmnist_plan(task: Task) -> training.Plan:
     """MLP-1's run for a task."""
+    plain = profile("paper")
+    dt_us = task.dt_us or plain.dt_us
     sizes = replace(
-        profile("paper"),
+        plain,
         epochs=task.epochs,
+        hidden=task.hidden or plain.hidden,
+        dt_us=dt_us,
+        steps=math.ceil(plain.steps * plain.dt_us / dt_us),
         weight_bits=task.weight_bits,
         membrane_bits=task.membrane_bits,
         fraction_bits=task.fraction_bits,
@@ -350,6 +359,15 @@ def _width(axis: str, value: int) -> dict[str, int]:
     return {axis: value} | beside
 
 
+def _sizes() -> Iterator[Task]:
+    """N-MNIST, fold 0: neurons and bins that the paper does not give, three seeds."""
+    for seed in range(3):
+        for axis, values in SIZES.items():
+            for value in values:
+                for arm in MAIN:
+                    yield _digits(axis, arm, seed, fold=0, **{axis: value})
+
+
 def _decays() -> Iterator[Task]:
     """N-MNIST, fold 0: six horizons to start from, every arm that has one."""
     for horizon in HORIZONS:
@@ -384,6 +402,7 @@ STUDIES = {
     "folds": _folds,
     "axes": _axes,
     "decays": _decays,
+    "sizes": _sizes,
     "gestures": _gestures,
 }
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from lindecay import protocol
 from lindecay.settings import Fault
@@ -25,6 +26,18 @@ def test_every_task_has_a_network(name):
     for task in protocol.tasks(name):
         plan = protocol.PLANS[task.data](task)
         assert plan.arm == task.arm and plan.seed == task.seed
+
+
+def test_each_width_gives_another_network():
+    """A membrane too narrow for the threshold made wider weights the same ones."""
+    wide = [t for t in protocol.tasks("axes") if t.study == "weight_bits"]
+    first = {t.weight_bits: t for t in wide if t.seed == 0 and t.arm == "vlif"}
+    steps = {}
+    for bits, task in first.items():
+        grid = protocol.Grid(bits, task.membrane_bits, task.fraction_bits)
+        steps[bits] = grid.scale_for(torch.tensor([0.05]))
+    assert sorted(steps) == list(range(1, 9))
+    assert len(set(steps.values())) == 8 and steps[8] < steps[7] / 1.9
 
 
 def test_main_arms_are_paired_over_ten_seeds():

@@ -320,10 +320,11 @@ def _further() -> Iterator[Task]:
 
 
 def _weights() -> Iterator[Task]:
-    """Weights of 1 to 8 bits and float, one seed."""
+    """Weights of 1 to 8 bits and float, one seed; membranes grow with the weights."""
     for bits in (0, 4, 2, 3, 1, 8, 6, 5):  # what matters most first
         for arm in MAIN:
-            yield _spoken("weights", arm, weight_bits=bits, fold=0)
+            wide = {"weight_bits": bits, "membrane_bits": 12 + max(0, bits - 4)}
+            yield _spoken("weights", arm, fold=0, **wide)
 
 
 def _folds() -> Iterator[Task]:
@@ -343,7 +344,7 @@ def _digits(study: str, arm: str, seed: int, **knobs) -> Task:
 def _axes() -> Iterator[Task]:
     """N-MNIST, fold 0: one axis of the grid at a time, both neurons, three seeds."""
     axes = {"weight_bits": (1, 2, 3, 4, 5, 6, 7, 8), "membrane_bits": (6, 8, 12, 16)}
-    axes |= {"fraction_bits": (0, 1, 3, 4, 5)}
+    axes |= {"fraction_bits": (0, 1, 2, 3, 4, 5)}
     for seed in range(3):
         for axis, values in axes.items():
             for value in values:
@@ -352,8 +353,16 @@ def _axes() -> Iterator[Task]:
 
 
 def _width(axis: str, value: int) -> dict[str, int]:
-    """The knobs of one value: the membrane holds what the fraction needs."""
-    beside = {"fraction_bits": {"membrane_bits": 13}}.get(axis, {})
+    """The knobs of one value, and a membrane that does not narrow them.
+
+    The threshold must fit the membrane: with 10 bits, weights of 5 to 8 bits were the
+    same weights. A fraction refines a membrane of the same range.
+    """
+    beside = {}
+    if axis == "weight_bits":
+        beside = {"membrane_bits": 16}
+    if axis == "fraction_bits":
+        beside = {"membrane_bits": 8 + value}
     if axis == "membrane_bits" and value == 6:
         beside = {"fraction_bits": 0}
     return {axis: value} | beside

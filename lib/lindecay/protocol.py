@@ -379,8 +379,8 @@ def _sizes() -> Iterator[Task]:
 
 def _decays() -> Iterator[Task]:
     """N-MNIST, fold 0: six horizons to start from, every arm that has one."""
-    for horizon in HORIZONS:
-        for seed in range(3):
+    for seed in range(3):
+        for horizon in HORIZONS:
             for arm in (*MAIN, "floor"):
                 yield _digits("decay", arm, seed, fold=0, horizon=horizon)
 

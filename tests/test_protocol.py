@@ -147,6 +147,15 @@ def test_a_finished_row_is_not_made_again(tmp_path, monkeypatch):
     assert len(made) == 1
 
 
+def test_a_newcomer_sees_what_each_study_asks_and_how_far_it_is(tmp_path):
+    task = protocol.tasks("strong")[0]
+    protocol.write("strong", [ROW | {"key": task.key}, ROW | {"key": "old"}], tmp_path)
+    told = {row["study"]: row for row in protocol.listing(tmp_path)}
+    assert told["strong"]["done"] == 1 and told["strong"]["tasks"] == 2
+    assert told["main"]["done"] == 0
+    assert all(row["asks"] for row in told.values())
+
+
 ROW = {"data": "shd", "judged": "test", "labels": "abc"}
 
 

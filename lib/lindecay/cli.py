@@ -178,8 +178,7 @@ def sweep(
     from lindecay import protocol
 
     if not studies:
-        told = {name: len(protocol.tasks(name)) for name in protocol.STUDIES}
-        rows = [{"study": name, "tasks": many} for name, many in told.items()]
+        rows = protocol.listing(protocol.folder())
         return say(rows) if as_json else _columns(rows)
     rows = protocol.run(
         studies,

@@ -416,6 +416,17 @@ STUDIES = {
 }
 
 
+def listing(home: Path) -> list[dict]:
+    """Every study: how many tasks, how many have a row in `home`, what it asks."""
+    rows = []
+    for name, made in STUDIES.items():
+        keys = {task.key for task in tasks(name)}
+        done = sum(row["key"] in keys for row in read(name, home)["rows"])
+        asks = (made.__doc__ or "").splitlines()[0]
+        rows.append({"study": name, "tasks": len(keys), "done": done, "asks": asks})
+    return rows
+
+
 def run(
     names: list[str],
     scheduler: str | None = None,

@@ -72,7 +72,7 @@ class SpeechSpec:
 
     @property
     def dtype(self) -> torch.dtype:
-        """float64 where a product beta_q V leaves float32's 24 bits of whole numbers."""
+        """float64 where a product beta_q V leaves the 24 bits of float32."""
         bits = self.bits_of(self.law) if self.law == "exponential" else None
         wide = bits and bits + self.grid.membrane_bits > 24
         return torch.float64 if wide else torch.float32

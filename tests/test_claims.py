@@ -825,6 +825,12 @@ def pages():
     return sorted((inventory.root() / "book").glob("*.md"))
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.stem)
+def test_no_sentence_is_swallowed_as_a_comment(page):
+    """A wrapped line that began with a per cent sign lost a sentence of chapter 05."""
+    assert typed.swallowed(page.read_text("utf-8")) == []
+
+
 @pytest.mark.parametrize("name", ["index.md", "90_claims.md", "91_assumptions.md"])
 def test_no_number_of_the_paper_is_typed_on_a_page_about_claims(name):
     page = next(p for p in pages() if p.name == name)

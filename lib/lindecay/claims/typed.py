@@ -75,3 +75,16 @@ def typed(page: str, results: Mapping[str, Result]) -> Iterator[tuple[int, str, 
             text = match[0].rstrip(",")
             if text in sources:
                 yield i + 1, text, sources[text]
+
+
+def swallowed(page: str) -> list[int]:
+    """Lines of prose that open with a per cent sign: MyST takes them for comments.
+
+    >>> swallowed("It is 70\\n% of the clips.\\n\\n% typed: a share of ours, no claim")
+    [2]
+    """
+    return [
+        i + 1
+        for i, line in enumerate(prose(page).split("\n"))
+        if line.startswith("%") and not EXCUSE.match(line)
+    ]

@@ -294,14 +294,23 @@ def fire(B: int, per_neuron: bool = False, ports: int = 2) -> Program:
     return one_port(program, "G") if ports == 1 else program
 
 
-def reset(kind: str, B: int, per_neuron: bool = False, ports: int = 2) -> Program:
-    """Where G: subtract θ (at once or late), or clear, or nothing."""
+def reset(
+    kind: str,
+    B: int,
+    per_neuron: bool = False,
+    ports: int = 2,
+    width: int | None = None,
+) -> Program:
+    """Where G: subtract θ (at once or late), or clear, or nothing.
+
+    width: rows that the membrane fills by then, B unless a late reset follows a drift.
+    """
     if kind == "none":
         return Program("reset", ())
     if kind == "zero":
         return Program("reset", tuple(_clear_tagged(B)))
     out = []
-    for k in range(B):
+    for k in range(width or B):
         more = {"carry": "C" if k else "1", "invert": "~", "masked": True}
         out.append(_rewrite(k, **_operand("theta", k, B, per_neuron), **more))
     program = Program("reset", tuple(out))

@@ -112,7 +112,8 @@ def test_an_event_that_comes_again_raises_its_wordline_again():
     books = [run.ledger["layer0", "accumulate"] for run in runs]
     assert [b.queue_entries for b in books] == [3, 1]
     assert books[0].sops == 3 * books[1].sops
-    width = runs[0].mapping.layers[0].widths[0]
+    plan = runs[0].mapping.layers[0]
+    width = plan.widths[plan.tile_of[5]]
     assert books[0].macro_cycles == 3 * width
     assert runs[0].mapping.most == 3
     assert runs[0].mapping.layers[0].A >= runs[1].mapping.layers[0].A

@@ -48,20 +48,37 @@ class Picture:
         figures.show(self.figure(size), name, table)
 
 
-def beside(*pictures: Picture, size=(6.5, 3.0), down: bool = False, **options):
+def beside(
+    *pictures: Picture, size=(6.5, 3.0), down=False, legend: str = "", **options
+) -> Picture:
     """Pictures of one axes each, next to each other (or one below the other).
 
     Args:
         size: inches of the whole.
+        legend: "below" for one legend of all panels, under them.
         options: of `plt.subplots`, e.g. sharey=True.
     """
 
     def draw(axes):
         for picture, ax in zip(pictures, np.ravel(axes)):
             picture.draw(ax)
+        if legend == "below":
+            legend_below(np.ravel(axes))
 
     grid = (len(pictures), 1) if down else (1, len(pictures))
     return Picture(draw, joined(p.data for p in pictures), size, grid, options)
+
+
+def legend_below(axes: np.ndarray) -> None:
+    """One legend under all axes, each name once; it covers no curve."""
+    known = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels()):
+            known.setdefault(name, handle)
+        if ax.get_legend():
+            ax.get_legend().remove()
+    place = dict(loc="outside lower center", ncols=min(len(known), 5), fontsize=8)
+    axes[0].figure.legend(known.values(), known.keys(), **place)
 
 
 def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -130,9 +130,9 @@ def test_browser_can_be_named(monkeypatch):
     assert browser() == "/own/chromium"
 
 
-def test_lab_opens_markdown_as_notebooks_in_this_environment_only(tmp_path):
+def test_lab_opens_its_start_page_as_a_page_in_this_environment_only(tmp_path):
     path = lab.prepare(str(tmp_path))
-    assert tmp_path in path.parents and "Jupytext Notebook" in path.read_text()
+    assert tmp_path in path.parents and "Markdown Preview" in path.read_text()
 
 
 def test_makefile_has_its_targets():

@@ -100,7 +100,7 @@ class Draw(SphinxPostTransform):
             title, question, minutes = told_of(chapter.path.read_text("utf-8"))
             uri = self.app.builder.get_relative_uri(self.env.docname, chapter.page)
             link = nodes.reference("", title, internal=True, refuri=uri)
-            words = f": {values.plain(build, question)}"
+            words = f": {without_markup(values.plain(build, question))}"
             if minutes:
                 words += f" ({minutes} min)"
             listed += nodes.list_item(
@@ -119,6 +119,15 @@ def told_of(source: str) -> tuple[str, str, str]:
     question, minutes = QUESTION.search(source), MINUTES.search(source)
     words = " ".join(question[1].split()) if question else ""
     return (title[1] if title else "", words, minutes[1] if minutes else "")
+
+
+def without_markup(text: str) -> str:
+    """A line of Markdown as plain words.
+
+    >>> without_markup("Is *this* the `V` of $N$, or **that**?")
+    'Is this the V of N, or that?'
+    """
+    return re.sub(r"[*`$]", "", text)
 
 
 def picture(build: Build, claims_uri: str) -> str:

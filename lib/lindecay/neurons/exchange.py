@@ -88,3 +88,7 @@ def _expressible(layer, place):
             found=f"reset {rule.reset!r}, delayed {rule.delayed}, clamp {rule.clamp}",
             where=where,
         )
+
+
+def register(nir) -> None:
+    """Make the extension node known to the package nir (see `LinearDecay`)."""

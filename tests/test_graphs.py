@@ -149,7 +149,8 @@ def sequential(*layers):
 
 def conv_first(*more):
     conv = nn.Conv2d(1, 4, 3, padding=1, dilation=1)
-    return nn.Sequential(conv, *more, nn.Flatten(), nn.Linear(4 * 6, 3), snn.Leaky(0.9))
+    last = snn.Leaky(0.9, threshold=0.1)
+    return nn.Sequential(conv, *more, nn.Flatten(), nn.Linear(4 * 6, 3), last)
 
 
 NETS = {
@@ -171,10 +172,11 @@ NETS = {
     "average of spikes": (lambda: conv_first(
         snn.Leaky(0.8, threshold=0.3), nn.AvgPool2d(2, 2)), (1, 4, 6)),
     "average of currents": (lambda: conv_first(
-        nn.AvgPool2d(2), snn.Leaky(0.8, threshold=0.2)), (1, 4, 6)),
+        nn.AvgPool2d(2), snn.Leaky(0.8, threshold=0.05)), (1, 4, 6)),
     "averages that overlap": (lambda: nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1), snn.Leaky(0.8, threshold=0.3),
-        nn.AvgPool2d(2, 1, padding=1), nn.Conv2d(4, 2, 3), snn.Leaky(0.9),
+        nn.AvgPool2d(2, 1, padding=1), nn.Conv2d(4, 2, 3),
+        snn.Leaky(0.9, threshold=0.02),
     ), (1, 4, 5)),
     "largest of spikes": (lambda: conv_first(
         snn.Leaky(0.8, threshold=0.3), nn.MaxPool2d(2)), (1, 4, 6)),
@@ -191,7 +193,7 @@ NETS = {
         snn.Leaky(0.9, threshold=0.4)), (12,)),
     "line": (lambda: nn.Sequential(
         nn.Conv1d(2, 3, 3, stride=2, padding=1), snn.Leaky(0.8, threshold=0.3),
-        nn.Flatten(), nn.Linear(9, 2), snn.Leaky(0.8, threshold=0.3)), (2, 6)),
+        nn.Flatten(), nn.Linear(9, 2), snn.Leaky(0.8, threshold=0.1)), (2, 6)),
 }  # fmt: skip
 
 
@@ -200,6 +202,9 @@ def test_the_graph_fires_as_the_network_itself(name):
     torch.manual_seed(3)
     make, shape = NETS[name]
     net, x = make(), drawn(*shape)
+    for key, p in net.named_parameters():
+        if key.endswith("bias"):
+            p.data.abs_()  # so that every layer fires
     reading = graphs.read(net, x, shape)
     own, ours = reading.run(x), floats.run(reading.graph, x)
     assert len(own.spikes) == len(ours.spikes) == len(reading.graph.layers)

@@ -98,7 +98,7 @@ def _spread(inst, what: str, value: np.ndarray) -> np.ndarray:
             found=f"{value.shape}",
         ) from None
     same = full.size and (full == full.flat[0]).all()
-    return np.asarray(full.flat[0]) if same else full
+    return np.asarray(full.flat[0]) if same else full.copy()
 
 
 def _form(tracer, inst, number: int, step: int, value: Value) -> tuple[list, list]:

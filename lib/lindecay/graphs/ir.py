@@ -173,7 +173,8 @@ def bundle(path: Path, shape: Shape, name: str) -> Synapse:
     Raises:
         Fault: a largest value of currents, or a matrix beyond memory.
     """
-    pool, pooling, ops = _pooled(path.ops, shape, name)
+    shape, ops = _settled(path.ops, shape)
+    pool, pooling, ops = _pooled(ops, shape, name)
     plane = tuple(shape) if len(shape) == 3 else None
     seen = shape if pool == 1 else (shape[0], shape[1] // pool, shape[2] // pool)
     one = _weights(ops, seen, name)
@@ -184,6 +185,14 @@ def bundle(path: Path, shape: Shape, name: str) -> Synapse:
     sides = {k: plain(getattr(one, k)) for k in ("stride", "padding", "dilation")}
     place["plane"] = plane or _plane(path.ops, shape)
     return Synapse(one.w, **place, **sides, groups=one.groups)
+
+
+def _settled(ops: tuple[Op, ...], shape: Shape) -> tuple[Shape, tuple[Op, ...]]:
+    """(shape, operations) without shapes that only say how a source is read."""
+    ops = list(ops)
+    while ops and isinstance(ops[0], Shaped):
+        shape = shape_after((ops.pop(0),), shape)
+    return shape, tuple(ops)
 
 
 def _plane(ops, shape) -> Shape:

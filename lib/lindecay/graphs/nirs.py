@@ -401,7 +401,7 @@ def _spread(key: str, what: str, value, shape) -> np.ndarray:
             found=f"{value.shape}",
         ) from None
     same = full.size and (full == full.flat[0]).all()
-    return np.asarray(full.flat[0]) if same else full
+    return np.asarray(full.flat[0]) if same else full.copy()
 
 
 def _gained(path: ir.Path, gain: np.ndarray) -> ir.Path:

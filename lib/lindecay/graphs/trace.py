@@ -65,9 +65,9 @@ class Tracer(TorchFunctionMode):
         return self.kept_as(key, lambda: make(real.numpy().copy(), *fields), w)
 
     def kept_as(self, key, made, held=None):
-        """What was made under `key` before, or `made` now."""
+        """What was made under `key` before, or by `made` now."""
         if key not in self.kept:
-            self.kept[key] = (made() if callable(made) else made, held)
+            self.kept[key] = (made(), held)
         return self.kept[key][0]
 
     def knows_step(self, x) -> bool:
@@ -408,34 +408,48 @@ def read(net, frames: np.ndarray, shape: tuple[int, ...], readout="auto") -> Tra
     if not any(map(laws.is_neuron, module.modules())):
         raise Fault("no neurons at all", expected="LinearDecayLIF or snn.Leaky in it")
     _finite(module)
-    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), None)
-    dtype = dtype or torch.float32
-    few = np.resize(frames[:, :LOOK], (len(frames), LOOK, frames.shape[2]))
-    x = torch.from_numpy(few.astype(np.float32)).to(dtype)
-    x = x.reshape(len(frames), LOOK, *shape)
     if not len(frames):
         raise Fault("no time steps", expected="at least one", found="0")
-    for way in (True, False) if whole is None else (whole,):
-        try:
-            tracer, out = _watched(module, way, x)
-            break
-        except Wrong as wrong:
-            reason = str(wrong)
-        except Fault:
-            raise
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
-    else:
-        raise Fault(
-            "the network does not run on these events",
-            expected=f"forward(x) of frames {tuple(shape)}, all steps or one at a time",
-            found=reason,
-            do="a list of its layers in order is taken as well",
-        )
+    few = np.take(frames, np.arange(LOOK) % frames.shape[1], axis=1)
+    x = torch.from_numpy(few.astype(np.float32)).reshape(len(few), LOOK, *shape)
+    module, way, tracer, out = _found(module, whole, x, shape)
     from lindecay.graphs.build import graph_of
 
     graph, rows = graph_of(tracer, out, shape, readout)
-    return Traced(module, way, graph, tracer.calls, rows, dtype)
+    return Traced(module, way, graph, tracer.calls, rows, _dtype(module))
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    """The float type of a network's parameters, float32 where it has none."""
+    kinds = [p.dtype for p in module.parameters() if p.is_floating_point()]
+    return kinds[0] if kinds else torch.float32
+
+
+def _found(module, whole, x, shape) -> tuple:
+    """(module, whole, tracer, output) of the way in which the network runs.
+
+    In its own float type, else in float32: snnTorch's spikes are float32 always, so
+    that a network of another type does not run in torch either.
+    """
+    reasons = []
+    for narrow in (False, True):
+        if narrow and _dtype(module) == torch.float32:
+            break
+        module = copy.deepcopy(module).float() if narrow else module
+        for way in (True, False) if whole is None else (whole,):
+            try:
+                return module, way, *_watched(module, way, x.to(_dtype(module)))
+            except Wrong as wrong:
+                reasons.append(str(wrong))
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                told = str(error).splitlines()[0][:120] if str(error) else ""
+                reasons.append(f"{type(error).__name__}: {told}")
+    raise Fault(
+        "the network does not run on these events",
+        expected=f"forward(x) of frames {tuple(shape)}, all steps or one at a time",
+        found=reasons[-1],
+        do="a list of its layers in order is taken as well",
+    )
 
 
 def _watched(module, whole: bool, x) -> tuple[Tracer, list]:

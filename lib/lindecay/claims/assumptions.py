@@ -1,4 +1,4 @@
-"""What the paper leaves open: our choice, the alternatives, what depends on it."""
+"""What the summary leaves open: our choice, the alternatives, what depends on it."""
 
 from functools import cache
 from typing import Literal

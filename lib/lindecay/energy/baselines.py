@@ -105,28 +105,32 @@ class Sums:
         how: "upright" (A rows of the columns), "words" (rows of words), "wire".
         bits: A, the width of a sum.
         rows, cols: of the macro that holds them.
+        tiles: column tiles that hold them; as few as can be where it is 0.
     """
 
     how: str = "wire"
     bits: int = 0
     rows: int = 256
     cols: int = 256
+    tiles: int = 0
 
     def cycles(self, neurons: int) -> int:
         """Cycles in which nothing but the hand-over happens.
 
         Words share their cycles with the membranes: the second read port fetches them.
         """
-        tiles = ceil(neurons / self.cols)
-        return self.bits * tiles if self.how == "upright" else 0
+        return self.bits * self._tiles(neurons) if self.how == "upright" else 0
+
+    def _tiles(self, neurons: int) -> int:
+        return self.tiles or ceil(neurons / self.cols)
 
     def parts(self, v: dict, neurons: int) -> dict:
         """pJ a neuron: bits read and cleared, wordlines, buffer, clock, control."""
         if self.how == "wire":
             return {}
         upright = self.how == "upright"
-        per_row = self.cols if upright else max(self.cols // self.bits, 1)
-        rows = ceil(neurons / per_row) * (self.bits if upright else 1)  # a step
+        per_row = max(self.cols // self.bits, 1)
+        rows = self.cycles(neurons) if upright else ceil(neurons / per_row)  # a step
         read = memory.row_read_bit_pj(v, self.rows)
         driven = self.cols * (read + memory.row_write_bit_pj(v, self.rows))
         lines = 2 * memory.wordline_pj(v, self.cols)

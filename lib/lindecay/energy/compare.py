@@ -250,7 +250,8 @@ def rival(m: Measured, v: dict, law: str, access: str) -> Design:
 def _sums(m: Measured, plan: dict) -> baselines.Sums:
     """How the sums of a layer reach a unit outside."""
     how = baselines.HANDED[m.layout]
-    return baselines.Sums(how, plan["A"], m.shape.rows, m.shape.cols)
+    tiles = plan.get("column_tiles", 0) if m.layout == "A" else 0
+    return baselines.Sums(how, plan["A"], m.shape.rows, m.shape.cols, tiles)
 
 
 def designs(m: Measured, v: dict, law: str | None = None) -> list[Design]:

@@ -97,7 +97,8 @@ def _plan(plan, ck: Checkpoint | None) -> dict:
     """A layer's plan as plain numbers, whatever the layout calls them."""
     told = {k: getattr(plan, k) for k in ("name", "inputs", "outputs", "A")}
     told |= {k: int(getattr(plan, k)) for k in ("row_tiles", "macros")}
-    told["trees"] = told["row_tiles"] * int(plan.column_tiles)
+    told["column_tiles"] = int(plan.column_tiles)
+    told["trees"] = told["row_tiles"] * told["column_tiles"]
     told["bits"] = int(getattr(plan, "bits", 0)) or _bits(plan, ck)
     told["B"] = int(getattr(plan, "B", 0)) or (ck.B if ck else plan.A)
     told["f"] = int(getattr(plan, "f", ck.f if ck else 0))

@@ -382,9 +382,10 @@ def test_a_range_is_as_good_as_its_worse_end(pj, band, verdict):
 def test_a_band_that_includes_no_gain_is_said():
     for value, band, verdict in [
         (2.0, (0.8, 6.0), "unresolved"),  # holds the printed value, and no gain
-        (2.0, (1.5, 2.5), "trend-only"),  # a gain throughout
-        (2.0, (0.8, 2.5), "differs"),  # neither
-        (2.0, None, "trend-only"),
+        (3.0, (2.5, 3.5), "trend-only"),  # a gain throughout, nearer to the printed
+        (2.0, (1.5, 2.5), "differs"),  # nearer to none
+        (2.0, (0.8, 2.5), "differs"),
+        (3.0, None, "trend-only"),
         (0.9, (0.8, 0.95), "differs"),
     ]:
         here = energy(module=value)

@@ -136,7 +136,7 @@ def _scopes(claim: Claim, read: Mapping[str, Result], profile: str) -> Judgement
         found[scope] = capped(made, one, source, profile)
     rows = [_in_scope(scope, made) for scope, made in found.items()]
     verdicts = [row["verdict"] for row in rows]
-    head = found[next((s for s in claim.scopes if s in found))]
+    head = found[next(s for s in claim.scopes if s in found)]
     verdict = verdicts[0] if len({*verdicts}) == 1 else "scope-dependent"
     each = "; ".join(f"{row['scope']}: {row['verdict']}" for row in rows)
     told = head.why if len(rows) == 1 else f"{each[:1].upper()}{each[1:]}. {claim.why}"

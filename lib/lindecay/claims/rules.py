@@ -69,11 +69,7 @@ def technology() -> dict[str, dict[str, str]]:
 
 @rule
 def ratio(claim: Claim, read: Read, name: str) -> Judgement:
-    """A gain: 1 is none, so its side of 1 is the trend.
-
-    With a band of our constants the trend holds if the band lies beyond 1; one that
-    contains both the printed value and no gain resolves nothing.
-    """
+    """A gain: 1 is none, and a band that holds it and the print resolves nothing."""
     result = read[claim.reads[0]]
     ours, band = float(result.value), result.interval or (float(result.value),) * 2
     low, high = window(claim.printed[0])
@@ -85,12 +81,16 @@ def ratio(claim: Claim, read: Read, name: str) -> Judgement:
 
 
 def gain_of(claim: Claim, ours: float, band: tuple, which: int = 0) -> Verdict:
-    """The verdict on one printed gain: a value of ours with its band."""
+    """The verdict on one printed gain: a value of ours with its band.
+
+    The trend holds where the band lies beyond 1 and ours is nearer to the printed gain
+    than to none, in the logarithm: 1.03 is no trend of 5.2.
+    """
     low, high = window(claim.printed[which])
     gain, held = band[0] > 1, band[0] <= high and low <= band[1]
     if held and not gain:
         return "unresolved"
-    far = "trend-only" if ours > 1 and gain else "differs"
+    far = "trend-only" if gain and ours > claim.published[which] ** 0.5 else "differs"
     return closeness(claim, ours, which) or far
 
 
@@ -129,9 +129,8 @@ def ratio_range(claim: Claim, read: Read, name: str) -> Judgement:
 
 def _end(claim: Claim, result: Result, which: int) -> dict[str, Any]:
     """One end; a result that names chips of its own was made under other choices."""
-    keys = result.note.split("over ")[1].split(", ") if "over " in result.note else ()
-    key = (keys or claim.args["against"])[which]
-    chip, pj = float(technology()[key]["value"]), float(result.value)
+    key, chip = _chip(claim, result, which)
+    pj = float(result.value)
     low, high = result.interval or (pj, pj)
     band = (round(chip / high, 3), round(chip / low, 3))
     name = f"against {key.removesuffix('_sop')}"
@@ -141,6 +140,15 @@ def _end(claim: Claim, result: Result, which: int) -> dict[str, Any]:
         "interval": band,
         "verdict": gain_of(claim, chip / pj, band, which),
     }
+
+
+def _chip(claim: Claim, result: Result, which: int) -> tuple[str, float]:
+    """(key, pJ) of an end's chip: the registry's, or as the note says KEY=VALUE."""
+    if "over " in result.note:
+        key, value = result.note.split("over ")[1].split(", ")[which].split("=")
+        return key, float(value)
+    key = claim.args["against"][which]
+    return key, float(technology()[key]["value"])
 
 
 def _pairs(claim: Claim) -> list[dict[str, Any]]:

@@ -53,11 +53,14 @@ def _kept(case: Case, found: dict) -> dict:
 
 def _sop(case: Case):
     chips = case.choices.table()
-    ends = [chips[k].value for k in (case.choices.low_chip, case.choices.high_chip)]
+    keys = (case.choices.low_chip, case.choices.high_chip)
+    ends = [chips[k].value for k in keys]
+    against = ", ".join(f"{k}={chips[k].value:g}" for k in keys)
     for scope, f in _kept(case, scopes.sop(case)).items():
         pj, (low, high) = _spread(case, f)
         band = (round(low, 3), round(high, 3))
-        yield Answer(f"energy.sop_pj.{slug(scope)}", pj, band, "pJ", 2, scope)
+        told = f"{scope}; over {against}"
+        yield Answer(f"energy.sop_pj.{slug(scope)}", pj, band, "pJ", 2, told)
         gains = [end / pj for end in ends]
         yield Answer(f"energy.sop_ratio.{slug(scope)}", gains, None, "", 2, scope)
 
@@ -85,12 +88,11 @@ def scores(case: Case) -> dict[str, float]:
     """Every candidate metric of the frozen list."""
     constants = case.choices.table()
     v = table.values(constants)
-    found = scopes.designs(case, v)
+    names = ("A", "A word", "A product")
+    ours, seq, inside = (scopes.design(case, v, name) for name in names)
     law16 = compare.rival(case.ours, v, "v-LIF, 16-bit β", "word-sequential")
     sixteen = case.choices.priced(law16)
-    return metrics.score(
-        constants, found["A"], found["A word"], sixteen, found["A product"]
-    )
+    return metrics.score(constants, ours, seq, sixteen, inside)
 
 
 def _metric(case: Case):

@@ -232,3 +232,43 @@ def _crowd(m: network.Measured) -> float:
     if not row["macro_cycles"]:
         return 1.0
     return row["cycles"] * first["trees"] / row["macro_cycles"]
+
+
+def brief(rows: list[dict]) -> list[dict]:
+    """For people: a line for each network, arm, layout and update."""
+    groups: dict[tuple, dict[str, dict]] = {}
+    for row in rows:
+        place = tuple(row[k] for k in ("network", "arm", "layout", "update"))
+        groups.setdefault(place, {})[row["leakage"]] = row
+    return [_brief(*place, by) for place, by in groups.items()]
+
+
+def _brief(net: str, arm: str, layout: str, update: str, by: dict) -> dict:
+    one = by["always on"]
+    told = {"network": net, "arm": arm, "layout": layout, "update": update}
+    if one["reason"]:
+        return told | dict.fromkeys(BRIEF, "") | {"note": one["reason"]}
+    accuracy = f"{one['accuracy']:.1f}" if one["accuracy"] is not None else "none"
+    each = " / ".join(f"{by[how]['uj_per_clip']:.2f}" for how in LEAKAGE)
+    shares = f"{one['update_share_time']:.0%} / {one['update_share_energy']:.0%}"
+    cells = (
+        accuracy,
+        f"{one['pj_per_sop']:.2f}",
+        f"{one['pj_per_update']:.1f}",
+        each,
+        f"{one['us_per_clip']:.1f}",
+        shares,
+        f"{one['idle_uj_per_clip']:,.0f}",
+    )
+    return told | dict(zip(BRIEF, cells)) | {"note": one["source"]}
+
+
+BRIEF = (
+    "accuracy, %",
+    "pJ/SOP",
+    "pJ/update",
+    "µJ/clip, on / gated / none",
+    "µs/clip",
+    "update: time / energy",
+    "µJ idle",
+)

@@ -23,21 +23,26 @@ def low_leak(v: dict) -> dict:
     return v | {"leakage_macro": v["leakage_macro"] * LP / gp}
 
 
-def designs(case: Case, v: dict) -> dict[str, Design]:
-    """The designs that the scopes are made of, at the chosen supply and leakage."""
-    linear, product = compare.in_array, compare.rival
-    found = {
-        "A": linear(case.ours, v),
-        "A word": product(case.ours, v, PRODUCT, BY_WORD),
-        "A word LD": product(case.ours, v, LINEAR, BY_WORD),
-        "A row": product(case.ours, v, PRODUCT, BY_ROW),
-        "A row LD": product(case.ours, v, LINEAR, BY_ROW),
-        "A product": linear(case.product, v, "exponential"),
-        "C": linear(case.tree, v),
-        "C word": product(case.sums, v, PRODUCT, BY_WORD),
-        "C row": product(case.sums, v, LINEAR, BY_ROW),
-    }
-    return {name: case.choices.priced(d) for name, d in found.items()}
+INSIDE = {  # design: (ledger of the case, law of that ledger)
+    "A": ("ours", "shrink"),
+    "A product": ("product", "exponential"),
+    "C": ("tree", "shrink"),
+}
+OUTSIDE = {  # design: (ledger of the case, law, access)
+    "A word": ("ours", PRODUCT, BY_WORD),
+    "A word LD": ("ours", LINEAR, BY_WORD),
+    "A row": ("ours", PRODUCT, BY_ROW),
+    "A row LD": ("ours", LINEAR, BY_ROW),
+    "C word": ("sums", PRODUCT, BY_WORD),
+    "C row": ("sums", LINEAR, BY_ROW),
+}
+
+
+def design(case: Case, v: dict, name: str) -> Design:
+    """One of the designs that the scopes are made of, as the choices price it."""
+    make = compare.in_array if name in INSIDE else compare.rival
+    ledger, *more = (INSIDE | OUTSIDE)[name]
+    return case.choices.priced(make(getattr(case, ledger), v, *more))
 
 
 def sop(case: Case) -> dict[str, Quantity]:
@@ -45,7 +50,7 @@ def sop(case: Case) -> dict[str, Quantity]:
 
     def of(name: str, *layer: str) -> Quantity:
         def pj(v: dict):
-            one = designs(case, v)[name]
+            one = design(case, v, name)
             return (one.only(*layer) if layer else one).sop
 
         return pj
@@ -66,8 +71,9 @@ def module(case: Case) -> dict[str, Quantity]:
 
     def ratio(a: str, b: str, change=lambda d: d, prices=lambda v: v) -> Quantity:
         def of(v: dict):
-            found = designs(case, prices(v))
-            return change(found[a]).update / change(found[b]).update
+            v = prices(v)
+            one, other = (change(design(case, v, name)).update for name in (a, b))
+            return one / other
 
         return of
 
@@ -106,7 +112,7 @@ def bottleneck(case: Case) -> dict[str, tuple[Quantity, Quantity]]:
 
     def share(name: str, which: int, how: str = "", prices=lambda v: v) -> Quantity:
         def of(v: dict):
-            one = designs(case, prices(v))[name]
+            one = design(case, prices(v), name)
             return 100 * (one.leaking(how) if how else one).update_share[which]
 
         return of

@@ -345,6 +345,53 @@ def bench(
     )
 
 
+@app.command("array")
+def array_(
+    network: Annotated[
+        str, typer.Argument(help="FILE.nir, CHECKPOINT.npz, module:attribute")
+    ],
+    events: Annotated[
+        str,
+        typer.Argument(help="FILE.npz, .npy, .h5, or nmnist, shd/train, dvsgesture"),
+    ],
+    layout: Annotated[str, typer.Option(help="A, B or C")] = "A",
+    bits: Annotated[str, typer.Option(help="bits of weights, membranes: 4,16")] = "",
+    leak: Annotated[str, typer.Option(help="linear or as-is")] = "as-is",
+    labels: Annotated[str, typer.Option(help="a .npy with a class a clip")] = "",
+    reset: Annotated[str, typer.Option(help="of NIR: zero or subtract")] = "",
+    clips: Annotated[int, typer.Option(help="the first of them; 0: all, 100")] = 0,
+    dt_us: Annotated[int, typer.Option(help="width of a bin, of .h5 and sets")] = 0,
+    steps: Annotated[int, typer.Option(help="number of bins, of .h5 and sets")] = 0,
+    report: Annotated[str, typer.Option(help="the page")] = "array-report.html",
+    as_json: AsJson = False,
+) -> None:
+    """Somebody's network on the array: accuracy, cycles, joules and a report page.
+
+    Files are read as data; module:attribute imports the module, which runs its code.
+
+    Examples: lindecay array net.nir nmnist --dt-us 1000 --steps 300 --bits 4,16
+
+    lindecay array mine:net clips.npz --leak linear
+    """
+    from lindecay import door
+
+    found = door.visit(
+        door.network(network),
+        *door.events(events, clips or None, dt_us or None, steps or None, labels),
+        layout=layout,
+        bits=door.bits(bits),
+        leak=leak,
+        reset=reset or None,
+        progress=door.Progress() if sys.stderr.isatty() else None,
+        title=f"{network} on {events}",
+    )
+    written = door.page(found, report)
+    if as_json:
+        return say(found.face)
+    door.table(found)
+    print(f"report: {written}")
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """What is missing, and how to get it. Example: lindecay doctor"""

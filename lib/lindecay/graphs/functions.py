@@ -331,7 +331,9 @@ def _concatenated(tracer, args, kwargs, out):
         w = np.eye(total)[:, first : first + n]
         flat = out.dim() - lead == 1
         op = ir.Linear(w) if flat else ir.Conv(w[:, :, None, None])
-        terms += part.then(tracer.kept_as(("cat", flat, total, first, n), lambda op=op: op)).terms
+        terms += part.then(
+            tracer.kept_as(("cat", flat, total, first, n), lambda op=op: op)
+        ).terms
         first += n
     return Value(tuple(terms), lead)
 

@@ -68,7 +68,7 @@ def read_file(path: File):
 
 
 def _sized(file, path: File) -> None:
-    """Fault where a file's arrays, as they say themselves, are too many or too large."""
+    """Fault where a file's arrays, as they say themselves, are too large."""
     import h5py
 
     total = count = 0

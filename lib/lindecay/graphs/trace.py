@@ -76,7 +76,7 @@ class Tracer(TorchFunctionMode):
         return value is not None and not value.whole
 
     def give(self, x: torch.Tensor, value: Value) -> torch.Tensor:
-        """Remember what a tensor is; the tensor is kept, so that its id stays its own."""
+        """Remember what a tensor is; it is kept, so that its id stays its own."""
         self.values[id(x)] = (x, value)
         return x
 

@@ -12,7 +12,7 @@ above it:
     stepwise   layouts B (words) and C (adder tree), a step at a time
     layouts    A, B and C behind one face
     traffic, mutants, show     queues; wrong arrays on purpose; the array to look at
-    given, quantise, emulate   anybody's events and network in integers, and the run of it
+    given, quantise, emulate   anybody's events and network, and the run of it
 """
 
 from lindecay.sram import layouts, ledger, mutants

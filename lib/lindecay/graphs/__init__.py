@@ -10,11 +10,22 @@ from pathlib import Path as File
 import numpy as np
 
 from lindecay.graphs import floats, nirs, trace
+from lindecay.graphs.export import to_nir
 from lindecay.graphs.floats import Floats
 from lindecay.graphs.ir import Graph, Neurons, Path, bundle
 from lindecay.settings import Fault
 
-__all__ = ["Floats", "Graph", "Neurons", "Path", "Reading", "bundle", "is_nir", "read"]
+__all__ = [
+    "Floats",
+    "Graph",
+    "Neurons",
+    "Path",
+    "Reading",
+    "bundle",
+    "is_nir",
+    "read",
+    "to_nir",
+]
 
 
 @dataclass

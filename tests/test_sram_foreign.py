@@ -36,6 +36,7 @@ NEURONS = {
     "drift": lambda: LinearDecayLIF(0.02, law="drift"),
     "none": lambda: LinearDecayLIF(law="none"),
     "exponential": lambda: LinearDecayLIF(law="exponential", beta=0.8),
+    "shrink, late": lambda: LinearDecayLIF(0.1, reset_delay=True),
     "another threshold": lambda: LinearDecayLIF(0.1, threshold=torch.tensor(0.8)),
 }
 
@@ -137,11 +138,6 @@ REFUSED = {
     "relu": [nn.Linear(20, 4), nn.ReLU(), snn.Leaky(0.9)],
     "layer_norm": [nn.Linear(20, 4), nn.LayerNorm(4), snn.Leaky(0.9)],
     "no neurons at all": [nn.Linear(20, 4)],
-    "a late reset": [
-        nn.Linear(20, 4),
-        LinearDecayLIF(0.1, reset_delay=True),
-    ],
-    "beta per neuron": [nn.Linear(20, 2), snn.Leaky(torch.tensor([0.9, 0.5]))],
     "beta rounds to 1": [nn.Linear(20, 2), snn.Leaky(0.9999)],
     "a clamp of its own": [nn.Linear(20, 2), LinearDecayLIF(0.1, clamp=(-1.0, 1.0))],
     "graded spikes": [nn.Linear(20, 2), snn.Leaky(0.9, graded_spikes_factor=2.0)],

@@ -158,7 +158,7 @@ def applied(ops: tuple[Op, ...], x: torch.Tensor) -> torch.Tensor:
 
 def constant(ops: tuple[Op, ...], value: np.ndarray) -> np.ndarray:
     """What a constant frame becomes behind some linear operations, float64."""
-    x = torch.as_tensor(np.asarray(value, np.float64))[None]
+    x = torch.as_tensor(np.array(value, np.float64))[None]
     return applied(ops, x)[0].numpy()
 
 

@@ -17,6 +17,7 @@ above it:
 
 from lindecay.sram import layouts, ledger, mutants
 from lindecay.sram.emulate import Emulated, emulate, widths
+from lindecay.sram.given import as_clips
 from lindecay.sram.isa import cycles as closed_forms
 from lindecay.sram.isa import encoding
 from lindecay.sram.isa import programs as microcode
@@ -57,6 +58,7 @@ __all__ = [
     "bitwise",
     "build",
     "closed_forms",
+    "as_clips",
     "best_scale",
     "emulate",
     "widths",

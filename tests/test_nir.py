@@ -226,11 +226,12 @@ def test_snntorch_writes_what_we_read(tmp_path):
     from snntorch.export_nir import export_to_nir
 
     torch.manual_seed(0)
-    kept = {"reset_mechanism": "zero", "threshold": 0.4}
-    net = nn.Sequential(
-        nn.Linear(6, 8), snn.Leaky(0.9, **kept, init_hidden=True), nn.Linear(8, 3),
-        snn.Leaky(0.8, **kept, init_hidden=True),
-    )  # fmt: skip
+    kept = {"reset_mechanism": "zero", "init_hidden": True}
+    first, last = (  # it writes vectors alone
+        snn.Leaky(torch.full((n,), 0.9), threshold=torch.full((n,), 0.4), **kept)
+        for n in (8, 3)
+    )
+    net = nn.Sequential(nn.Linear(6, 8), first, nn.Linear(8, 3), last)
     x = frames(6)
     made = export_to_nir(net, torch.tensor(x[0, 0], dtype=torch.float32))
     nir.write(tmp_path / "theirs.nir", made)

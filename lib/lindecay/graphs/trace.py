@@ -315,7 +315,8 @@ class Traced:
                 number, step = next(count)
                 row = self.rows[number]
                 if row >= 0:
-                    self._write(S[row], out, step)
+                    if layers[row].spiking:
+                        self._write(S[row], out, step)
                     pair = out if isinstance(out, tuple) else (out, module.mem)
                     last[row] = pair[-1] if step is not None else pair[-1][-1]
                     if layers[row].note:

@@ -111,7 +111,8 @@ def _from_dense(events, plane) -> tuple[Clips, tuple]:
             found=f"{frames[tuple(off[0])]} at step {t}, clip {clip}, input {at}",
             do="the array adds a weight for a spike; code values as spikes",
         )
-    flat = frames.reshape(*frames.shape[:2], -1).swapaxes(0, 1).astype(np.uint16)
+    flat = frames.reshape(*frames.shape[:2], int(np.prod(frames.shape[2:])))
+    flat = flat.swapaxes(0, 1).astype(np.uint16)
     flat = np.ascontiguousarray(flat)
     indptr, channel = integer.as_events(flat)
     rows = flat.reshape(-1, flat.shape[2])

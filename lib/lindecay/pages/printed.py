@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from lindecay.energy import maps, metrics, ranges, toggles
+from lindecay.energy import gates, maps, metrics, network, ranges, toggles
 from lindecay.energy import uncertainty as doubt
 from lindecay.energy.answers import Answer
 from lindecay.energy.compare import Design
@@ -214,3 +214,13 @@ def supply_numbers(line: pd.DataFrame, needed: Mapping[str, float]) -> dict:
         span = [float(line[column].min()), float(line[column].max())]
         told[f"energy.supply_{key}"] = number(span, digits=1)
     return told
+
+
+def compared(ck, clips, ours) -> str:
+    """In words: the netlist of LD-LIF against the integer network, on its membranes."""
+    told = toggles.streams(network.under(ck, "shrink"), clips)
+    path = gates.decay(toggles.OURS).whole()
+    net = gates.netlist(path, ck.B, ours.layers[0]["A"])
+    out, _ = gates.simulate(net, {k: told[k] for k in path.inputs})
+    wrong = sum(int((out[k] != told[k]).sum()) for k in ("y", "fired"))
+    return f"compared here on {len(told['v']):,} membranes: {wrong} differences"

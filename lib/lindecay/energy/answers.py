@@ -38,7 +38,7 @@ class Answer:
 
 def answers(case: Case) -> list[Answer]:
     """All of them; scopes that the choices leave out are missing."""
-    return [*_sop(case), *_module(case), *_shares(case), *_metric(case), *_luck(case)]
+    return [*_sop(case), *_module(case), *shares(case), *_metric(case), *_luck(case)]
 
 
 def _spread(case: Case, f, n: int = DRAWS) -> tuple[float, tuple[float, float]]:
@@ -73,6 +73,11 @@ def _module(case: Case):
         ratio, (low, high) = _spread(case, f)
         band = (round(low, 2), round(high, 2))
         yield Answer(f"energy.module.{slug(scope)}", ratio, band, "", 2, scope)
+
+
+def shares(case: Case) -> list[Answer]:
+    """Share of the update in time and in energy, in every scope."""
+    return list(_shares(case))
 
 
 def _shares(case: Case):

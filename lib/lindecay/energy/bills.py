@@ -2,7 +2,8 @@
 
 Accuracy, energy and latency of a row belong to the same integer network: the committed
 one (data/reference/SET/ARM-seed0.npz), or the one that the profile trains where none is
-committed. Layout A is run on up to a hundred clips, B and C, slow to emulate, on two.
+committed. Layout A is run on up to a hundred clips; B and C, slow to emulate, on those
+whose number of events is nearest to the mean.
 What the array cannot run has rows all the same, with the reason instead of numbers.
 """
 
@@ -22,11 +23,12 @@ from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
 
 NETWORKS = {"MLP-1": "nmnist", "MLP-2": "shd", "CNN": "dvsgesture"}
-TRAINED = ("ldlif", "vlif", "if")  # arms where no checkpoint is committed
 UPDATES = {"in place": "in-place", "row-wide": "row", "word by word": "word"}
 ACCESS = {"row-wide": "row-wide", "word by word": "word-sequential"}
 LAYOUTS = ("A", "B", "C")
-MANY, FEW = 100, 2  # clips of layout A, of layouts B and C
+MANY = 100  # clips of layout A
+FEW = {"quick": 1, "paper": 2}  # of layouts B and C
+ORDER = ("ldlif", "vlif", "if")  # first; others follow by name
 DRAWS = 2_000
 OUTSIDE = {  # law of a checkpoint: what a unit beside the array computes
     "shrink": "LD-LIF",
@@ -91,9 +93,14 @@ def subjects(profile: str, only: str = "") -> Iterator[Subject]:
 
 def _subjects(title: str, name: str, profile: str) -> Iterator[Subject]:
     clips, kept = clips_of(name, profile), arms(name)
-    for arm in kept or TRAINED:
+    wanted = kept or (ORDER if profile == "paper" else ORDER[:1])  # not committed
+    for arm in sorted(wanted, key=_place):
         ck = Checkpoint.load(kept[arm]) if kept else _trained(name, profile, arm)
         yield Subject(title, arm, ck, clips, *_accuracy(name, arm, ck, clips, profile))
+
+
+def _place(arm: str) -> tuple[int, str]:
+    return (ORDER.index(arm) if arm in ORDER else len(ORDER)), arm
 
 
 def _trained(name: str, profile: str, arm: str) -> Checkpoint:
@@ -122,15 +129,22 @@ def _accuracy(name, arm, ck, clips, profile) -> tuple[float | None, str]:
 def rows(profile: str = "quick", only: str = "", constants=None) -> list[dict]:
     """The whole table, one dict a row; a row without numbers says why in `reason`."""
     constants = constants if constants is not None else table.load()
-    return [row for s in subjects(profile, only) for row in of(s, constants)]
+    few = FEW[profile]
+    return [row for s in subjects(profile, only) for row in of(s, constants, few)]
 
 
-def of(s: Subject, constants) -> Iterator[dict]:
+def typical(clips: events.Clips, few: int) -> events.Clips:
+    """The clips whose number of events is nearest to the mean, in their order."""
+    each = np.diff(clips.indptr[:: clips.steps])
+    near = np.argsort(np.abs(each - each.mean()), kind="stable")[:few]
+    return clips.subset(np.sort(near))
+
+
+def of(s: Subject, constants, few_clips: int = 1) -> Iterator[dict]:
     """Rows of one network."""
+    many = s.clips.subset(np.arange(min(MANY, len(s.clips))))
     for layout in LAYOUTS:
-        few = s.clips.subset(
-            np.arange(min(MANY if layout == "A" else FEW, len(s.clips)))
-        )
+        few = many if layout == "A" else typical(many, few_clips)
         for update in UPDATES:
             place = {"layout": layout, "update": update}
             same = _told(s) | place | {"clips": len(few), "source": few.source}

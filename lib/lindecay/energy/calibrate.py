@@ -66,6 +66,19 @@ def impulse(constants: dict | None = None, n: int = 20_000) -> dict[str, float]:
     }
 
 
+def widths(constants: dict | None = None) -> dict[int, float]:
+    """Model over silicon for arrays of other widths: the chip's columns are not known.
+
+    >>> told = widths()
+    >>> list(told), told[64] > told[256] > told[512]
+    ([64, 128, 256, 512], True)
+    """
+    constants = constants if constants is not None else table.load()
+    silicon, v = silicon_fj(constants), table.values(constants)
+    rows = int(constants["impulse_rows"].value)
+    return {c: float(bit_op_fj(v, rows, c) / silicon) for c in (64, 128, 256, 512)}
+
+
 def explained(constants: dict | None = None) -> list[tuple[str, float]]:
     """From CACTI's bill to ours, one change at a time: (what, fJ a bit).
 

@@ -108,7 +108,7 @@ class Condition:
             told += "; it holds if " + " or ".join(parts)
         else:
             told += "; no constant reaches it alone within its spread"
-        share = f"{100 * self.share:.2g} % of the draws reach it"
+        share = f"{100 * self.share:.3g} % of the draws reach it"
         return f"{told}; {share}; {self.widest} moves it most."
 
 

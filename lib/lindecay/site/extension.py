@@ -24,7 +24,7 @@ from lindecay.site import directives, footer, glossary, library, provenance, val
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
-TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d_\w+|index))\.md([#)])")
+TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d[a-z]?_\w+|index))\.md([#)])")
 PLAIN = Path("_build", "plain")  # what a plain jupyter-book build publishes
 
 

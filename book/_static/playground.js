@@ -253,7 +253,12 @@
         if (gap) for (let j = 0; j < S.N; j++) g.fillRect(x(j), top, each - gap, h - 1.5);
         else g.fillRect(x(0), top, each * S.N, h - 1.5);
         g.fillStyle = colours.one;
-        for (let j = 0; j < S.N; j++) if (bits[j]) g.fillRect(x(j), top, Math.max(each - gap, 1), h - 1.5);
+        for (let j = 0, n; j < S.N; j += n) {
+          n = 1;
+          if (!bits[j]) continue;
+          if (!gap) while (bits[j + n]) n++; // neighbours as one
+          g.fillRect(x(j), top, each * n - gap, h - 1.5);
+        }
         if (each >= 16) {
           g.textAlign = "center"; g.font = "10px system-ui, sans-serif";
           for (let j = 0; j < S.N; j++) { g.fillStyle = bits[j] ? colours.line : colours.text; g.fillText(bits[j], x(j) + each / 2, top + h / 2); }
@@ -273,7 +278,7 @@
       extra.forEach((name, i) => {
         const bits = name === "sum" ? (f.seen && f.c.carry !== "" ? f.seen.sum : new Uint8Array(S.N)) : f[name];
         row(bits, y + i * h);
-        label({ sum: "adder: sum", C: "carry C", T: "sign T", G: "tag G" }[name], y + i * h);
+        label({ sum: "sum", C: "carry C", T: "sign T", G: "tag G" }[name], y + i * h);
       });
       g.strokeStyle = colours.text; g.lineWidth = 1.5;
       g.strokeRect(x(S.look) - 1, 1, Math.max(each - gap, 2) + 2, y + extra.length * h + 2);
@@ -311,7 +316,7 @@
       const tops = list.map((r) => { if (r.space !== last) y += 4; last = r.space; const at = y; y += h; return at; });
       const foot = y + 8, s = f.seen, c = f.c, adds = s && c.carry !== "";
       text(104, 11, "A", "middle"); text(166, 11, "B", "middle"); text(200, 11, "write", "middle");
-      path(`M104 15V${foot + 8}`, t.a >= 0 ? "r" : "wire"); path(`M166 15V${foot + 8}`, t.b >= 0 ? "r" : "wire"); path(`M200 15V${foot + 30}H190`, t.w >= 0 ? "w" : "wire");
+      path(`M104 15V${foot + 8}`, t.a >= 0 ? "r" : "wire"); path(`M166 15V${foot + 8}`, t.b >= 0 ? "r" : "wire"); path(`M200 15V${foot + 30}H196`, t.w >= 0 ? "w" : "wire");
       list.forEach((r, i) => {
         const at = tops[i], mid = at + h / 2 - 0.5, bit = f.cells[r.row * S.N + j], A = r.row === t.a, B = r.row === t.b, w = r.row === t.w && s.selected[j];
         text(66, mid + 4, r.label, "end", A || B || w ? "strong" : "");
@@ -322,11 +327,11 @@
         if (B) path(`M148 ${mid}H166`, "r");
         if (w) path(`M200 ${mid}H151M156 ${mid - 3.5}L150 ${mid}L156 ${mid + 3.5}`, "w");
       });
-      rect(76, foot + 8, 114, 46, "box");
-      text(133, foot + 25, "full adder", "middle", "strong");
-      text(133, foot + 43, adds ? `${s.X[j]} + ${s.Y[j]} + ${s.carry[j]} → ${s.sum[j]}, carry ${s.X[j] + s.Y[j] + s.carry[j] > 1 ? 1 : 0}` : "rests", "middle");
+      rect(62, foot + 8, 134, 46, "box");
+      text(129, foot + 25, "full adder", "middle", "strong");
+      text(129, foot + 43, adds ? `${s.X[j]}+${s.Y[j]}+${s.carry[j]}: sum ${s.sum[j]}, carry ${f.C[j]}` : "rests", "middle");
       const from = c && c.y in { lam: 1, theta: 1 };
-      if (from) { const reg = c.y === "lam" ? "λ" : "θ", v = S[c.y]; path(`M4 ${foot + 31}H75M70 ${foot + 27.5}L76 ${foot + 31}L70 ${foot + 34.5}`, "r"); text(2, foot + 24, `bit ${c.bit} of ${reg}: ${(v >> c.bit) & 1}`); }
+      if (from) { const reg = c.y === "lam" ? "λ" : "θ", v = S[c.y]; path(`M4 ${foot + 31}H61M56 ${foot + 27.5}L62 ${foot + 31}L56 ${foot + 34.5}`, "r"); text(2, foot + 24, `bit ${c.bit} of ${reg}: ${(v >> c.bit) & 1}`); }
       [["C", "carry"], ["T", "sign"], ["G", "tag"]].forEach(([n, what], i) => {
         const x = 76 + i * 40, bit = f[n][j];
         path(`M${x + 17} ${foot + 54}v8`, "wire");
@@ -387,7 +392,7 @@
       const f = frames[Math.min(now, S.total)], mark = marks[f.mark];
       range.value = now;
       const part = mark && NAMES[mark.name] + (mark.input === undefined ? "" : ` ${mark.input + 1}`);
-      const where = !now ? "Cycle 0." : now > S.total ? "The array is done." : `Cycle ${now}, ${part} ${f.i + 1} of ${f.n}.`;
+      const where = !now ? "Cycle 0." : now > S.total ? "The array is done." : `Cycle ${now}. ${part[0].toUpperCase()}${part.slice(1)}, line ${f.i + 1} of ${f.n}.`;
       out("where", where);
       const words = now < S.total ? "" : `${many(f.counts.fired || 0, "neuron")} fired. `;
       out("say", !now ? "Nothing has run yet. Press Play: every column does the same line of microcode at once." :
@@ -478,9 +483,9 @@
     $(".pg-ledger").addEventListener("toggle", draw);
     new ResizeObserver(() => frames.length && draw()).observe(root);
     new MutationObserver(() => { ink(); draw(); }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    if (root.clientWidth < 600) { S.N = 16; $(".pg-set").open = false; }
+    $(".pg-set").open = root.clientWidth >= 600;
     dice(); ink(); anew(0);
-    box.playground = { state: S, go, draw };
+    box.playground = { state: S, go, membranes: () => frames[S.total].V };
   };
   document.querySelectorAll("[data-playground]").forEach(start);
 })();

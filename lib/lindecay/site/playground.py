@@ -1,8 +1,8 @@
 """{playground}: the array in the reader's browser, with its listing and its prices.
 
-The listing is the library's (`sram.show.playground`), the prices are the energy model's;
-book/_static/playground.js runs the one and multiplies the other. Where scripts are off,
-a drawing of the columns stands alone.
+The listing is the library's (`sram.show.playground`), the prices are the energy
+model's; book/_static/playground.js runs the one and multiplies the other. Where
+scripts are off, a drawing of the columns stands alone.
 """
 
 import json

@@ -9,14 +9,14 @@ CAPTION = (
     "A neuron is a column, and every column does the same line of microcode at once: "
     "that is why an update takes as many cycles for 256 neurons as for one. A raised "
     "wordline puts a row's bits on the bitlines (A, and B for a second row). The full "
-    "adder below adds them, or a bit of λ or θ that the sequencer sends to every column. "
-    "The sum goes back into a row in the same cycle. Latch C keeps the carry, T the sign, "
-    "G the tag that lets a write through."
+    "adder below adds them, or a bit of λ or θ that the sequencer sends to every "
+    "column. The sum goes back into a row in the same cycle. Latch C keeps the carry, "
+    "T the sign, G the tag that lets a write through."
 )
 ALT = (
     "One column drawn large: rows of the membrane V and of a weight W on two read "
-    "bitlines and a write bitline, a full adder below, latches C, T and G. Beside it the "
-    "same column many times over, sharing wordlines and the broadcast of λ and θ."
+    "bitlines and a write bitline, a full adder below, latches C, T and G. Beside it "
+    "the same column many times over, sharing wordlines and the broadcast of λ and θ."
 )
 BITS = "1011001101"  # cells of the drawn column, top row first
 ROWS = [f"V{k}" for k in reversed(range(7))] + ["W2", "W1", "W0"]

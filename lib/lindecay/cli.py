@@ -120,10 +120,13 @@ def run(
         list[str] | None, typer.Argument(help="01, 04_training")
     ] = None,
     profile_name: Profile = "quick",
+    assume: Annotated[str, typer.Option(help="other choices than ours, a file")] = "",
     force: Annotated[bool, typer.Option(help="run even what did not change")] = False,
     book: Annotated[bool, typer.Option("--book", help="then render the pages")] = False,
 ) -> None:
     """Run the chapters that changed. Example: lindecay run 04 --book"""
+    if assume:
+        return _assumed(assume, profile_name, keep=True)
     from lindecay.site import build
 
     try:
@@ -239,6 +242,9 @@ def check(
     markdown: Annotated[bool, typer.Option("--markdown")] = False,
     badge: Annotated[bool, typer.Option("--badge")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="JSON schemas")] = False,
+    assume: Annotated[str, typer.Option(help="other choices than ours, a file")] = "",
+    keys: Annotated[bool, typer.Option("--keys", help="a file to fill in")] = False,
+    why: Annotated[str, typer.Option(help="claim: its chain, link by link")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Judge every published number. Example: lindecay check --json"""
@@ -246,6 +252,12 @@ def check(
 
     if schema:
         return say(claims.schemas())
+    if keys:
+        return print(claims.assume.template(), end="")
+    if assume:
+        return _assumed(assume, profile_name, as_json)
+    if why:
+        return _why(why, profile_name, as_json)
     if against:
         moves = [str(move) for move in claims.against(against)]
         return (
@@ -262,6 +274,41 @@ def check(
     else:
         _report(report)
     raise typer.Exit(report.exit_code)
+
+
+def _assumed(
+    path: str, profile_name: str, as_json: bool = False, keep: bool = False
+) -> None:
+    """Claims of energy under other choices; `keep` writes their results as a file."""
+    from lindecay.claims import assume
+
+    found = assume.judged(path, profile_name)
+    say(found.to_dict()) if as_json else print(*found.lines(), sep="\n")
+    if keep:
+        print(f"results: {assume.kept(found)}", file=sys.stderr)
+
+
+def _why(id: str, profile_name: str, as_json: bool) -> None:
+    """The chain of a claim: quote, data, rows, statistic, verdict."""
+    from lindecay.claims import why
+
+    links = why.chain(id, profile_name)
+    say({"schema": 1, "claim": id, "links": links}) if as_json else print(
+        *why.lines(links), sep="\n"
+    )
+
+
+@app.command()
+def bill(
+    network: Annotated[str, typer.Option(help="MLP-1, MLP-2 or CNN; all")] = "",
+    profile_name: Profile = "quick",
+    as_json: AsJson = False,
+) -> None:
+    """Joules and time of every network. Example: lindecay bill --network MLP-1"""
+    from lindecay.energy import bills
+
+    rows = bills.rows(profile_name, network)
+    say({"schema": 1, "rows": rows}) if as_json else _columns(bills.brief(rows))
 
 
 def _report(report) -> None:

@@ -11,10 +11,10 @@ from lindecay.claims import audit, follows, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load
+from lindecay.claims.sets import reference
 from lindecay.results import Result
 from lindecay.results import load as load_set
 from lindecay.results import read as read_file
-from lindecay.settings import Fault
 from lindecay.settings import profile as known_profile
 from lindecay.store import write_atomic
 
@@ -36,9 +36,14 @@ class Report:
         return 1 if self.problems else 0
 
     @property
+    def own(self) -> list[Row]:
+        """The rows that are judged: without figures of other people's chips."""
+        return [row for row in self.rows if load()[row.id].kind != "citation"]
+
+    @property
     def tally(self) -> dict[str, int]:
-        """How many claims have each verdict."""
-        found = [row.verdict for row in self.rows]
+        """How many claims have each verdict; citations are not among them."""
+        found = [row.verdict for row in self.own]
         return {verdict: found.count(verdict) for verdict in VERDICTS}
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +53,7 @@ class Report:
             "profile": self.profile,
             "claims": [row.model_dump() for row in self.rows],
             "tally": self.tally,
+            "cited": len(self.rows) - len(self.own),
             "problems": [vars(problem) for problem in self.problems],
             "notes": self.notes,
         }
@@ -71,16 +77,6 @@ class Report:
     def badge(self) -> dict[str, Any]:
         """The endpoint form of a status badge (shields.io's schema 1)."""
         return page.badge(self)
-
-
-def reference() -> dict[str, Result]:
-    """The committed results; {} while none are."""
-    try:
-        return load_set("reference")
-    except Fault as fault:
-        if "committed file is missing" in str(fault):
-            return {}
-        raise
 
 
 def check(profile: str = "quick", with_file: str | Path | None = None) -> Report:
@@ -158,6 +154,7 @@ def accept(report: Report | None = None, profile: str = "quick") -> Path:
     new = {}
     for row in report.rows:
         pair = audit.pair_of(load()[row.id], here, report.profile)
-        new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: row.verdict}).items()))
+        verdict = audit.of_this_build(row).verdict
+        new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: verdict}).items()))
     text = json.dumps({"schema": SCHEMA, "verdicts": new}, indent=1)
     return write_atomic(audit.verdicts_path(), text + "\n")

@@ -28,7 +28,11 @@ def bit_op_fj(v: dict, rows: int, cols: int = 256):
     read = 2 * memory.row_read_bit_pj(v, rows)
     write = memory.row_write_bit_pj(v, rows)
     logic = events.adder_bit_pj(v) + v["register_bit"] + v["clock_column"]
-    row = 3 * memory.wordline_pj(v, cols) + v["control_cycle"] + events.leakage_pj(v)
+    row = (
+        3 * memory.wordline_pj(v, cols)
+        + v["control_cycle"]
+        + events.leakage_pj(v, rows, cols)
+    )
     return 1e3 * (read + write + logic + row / cols)
 
 

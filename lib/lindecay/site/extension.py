@@ -84,8 +84,8 @@ class Resolve(SphinxPostTransform):
         if page not in self.env.found_docs or page == self.env.docname:
             return made
         uri = self.app.builder.get_relative_uri(self.env.docname, page)
-        link = nodes.reference("", "", internal=True, refuri=f"{uri}#{id}")
-        return link + made
+        link = nodes.reference("", "", made, internal=True, refuri=f"{uri}#{id}")
+        return link
 
     def drawing(self, node: directives.drawing) -> None:
         path = self.build.figure(node["name"], "svg", self.chapter)

@@ -26,13 +26,14 @@ PAGE = """<!doctype html><html lang=en data-theme={theme}><meta charset=utf-8>
 <meta name=viewport content="width=device-width"><title>x</title><style>{css}
 body {{ margin: 16px; background: var(--pst-color-background); }}
 html[data-theme=dark] {{ --pst-color-text-base: #ced6dd; --pst-color-border: #48566b;
-  --pst-color-background: #14181e; --pst-color-surface: #29313d; }}</style><body><div class="playground" data-playground hidden>
+  --pst-color-background: #14181e; --pst-color-surface: #29313d; }}</style>
+<body><div class="playground" data-playground hidden>
 <script type="application/json">{data}</script></div>{still}<script>{script}</script>"""
 
 # Runs every instance; all cells and latches after every cycle, and the counters.
 RUN = """(text) => {
   const [listing, ones] = JSON.parse(text), P = lindecayPlayground
-  const bits = [], counts = [], told = %s
+  const bits = [], counts = [], told = TOLD
   for (const o of ones) {
     const m = P.array(o.rows, o.N)
     m.cells.set(Array.from(o.cells, Number)); m.registers = o.registers
@@ -54,7 +55,7 @@ RUN = """(text) => {
   for (let i = 0; i < all.length; i += 32768)
     out += String.fromCharCode(...all.subarray(i, i + 32768))
   return btoa(out) + ' ' + JSON.stringify(counts)
-}""" % json.dumps(TOLD)
+}""".replace("TOLD", json.dumps(TOLD))
 
 
 def a_step(rng: np.random.Generator) -> dict:

@@ -154,7 +154,7 @@
     const $ = (q) => root.querySelector(q), $$ = (q) => [...root.querySelectorAll(q)];
     const out = (name, text) => { const e = $(`[data-out="${name}"]`); if (e.textContent !== text) e.textContent = text; };
     const range = $("input[type=range]"), calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const S = { law: "shrink", B: 6, bits: 3, N: 64, reset: "subtract", lam: 3, theta: 16, look: 5, speed: 6, spikes: [0, 2], seed: 7 };
+    const S = { law: "shrink", B: 6, bits: 3, N: 64, reset: "subtract", lam: 3, theta: 10, look: 5, speed: 6, spikes: [0, 2], seed: 7 };
     let frames = [], marks = [], now = 0, timer = 0, before = {}, machine, colours;
 
     // -- values --
@@ -162,8 +162,8 @@
       let r = S.seed;
       const next = (low, high) => { r = (r * 1103515245 + 12345) % 2147483648; return low + Math.floor((r / 2147483648) * (high - low + 1)); };
       const most = 2 ** (S.B - 1), heavy = 2 ** (S.bits - 1), fit = Math.min(S.theta, most - 1);
-      S.V = Array.from({ length: S.N }, () => next(-Math.ceil(fit * 0.6), fit));
-      S.W = Array.from({ length: L.inputs }, () => Array.from({ length: S.N }, () => next(-heavy, heavy - 1)));
+      S.V = Array.from({ length: S.N }, () => next(-Math.ceil(fit * 0.7), Math.min(Math.ceil(fit * 1.2), most - 1)));
+      S.W = Array.from({ length: L.inputs }, () => Array.from({ length: S.N }, () => next(-heavy / 2, heavy - 1)));
       before = {};
     };
     const limits = () => {
@@ -205,8 +205,9 @@
       });
       const added = marks.filter((x) => x.name === "accumulate").reduce((s, x) => s + x.n, 0);
       S.total = frames.length - 1;
-      S.added = added;
-      S.words = added + S.N;
+      [S.sums, S.each] = L.words[`${S.law}/${S.B}/${S.bits}/${S.N}`];
+      S.added = added + S.sums; // before the word unit starts
+      S.words = S.added + S.N;
       S.end = Math.max(S.total, S.words);
       range.max = S.end;
     };
@@ -359,34 +360,34 @@
       const share = (n) => `style="width:${(100 * n) / S.end}%"`, input = (m) => (m.input === undefined ? NAMES[m.name] : `+${m.input + 1}`);
       $("[data-lane=array]").innerHTML = marks.map((m) => `<span class="${UPDATE.has(m.name) ? "u" : "i"}" ${share(m.n)} title="${NAMES[m.name]}, ${m.n} cycles">${input(m)}</span>`).join("");
       $("[data-lane=words]").innerHTML = marks.filter((m) => m.name === "accumulate").map((m) => `<span class="i" ${share(m.n)}>${input(m)}</span>`).join("") +
-        `<span class="u n" style="width:${(100 * S.N) / S.end}%;--each:${100 / S.N}%">${many(S.N, "neuron")}, one by one</span>`;
+        `<span class="s" ${share(S.sums)} title="sums read out, ${S.sums} cycles">sums</span><span class="u n" style="width:${(100 * S.N) / S.end}%;--each:${100 / S.N}%">${many(S.N, "neuron")}, one by one</span>`;
     };
+    // picojoules of the input spikes up to a cycle
+    const inputs = (upto) => marks.filter((m) => m.name === "accumulate" && m.at <= upto).reduce((sum, m) => {
+      const price = (k) => pj(L.prices[S.N], frames[k].counts);
+      return sum + price(Math.min(m.at + m.n - 1, upto)) - price(m.at - 1);
+    }, 0);
     const bill = (f) => {
-      const price = L.prices[S.N], update = { ...f.counts };
-      const upto = Math.min(now, S.total), input = {};
-      marks.filter((m) => m.name === "accumulate" && m.at <= upto).forEach((m) => {
-        const a = frames[m.at - 1].counts, b = frames[Math.min(m.at + m.n - 1, upto)].counts;
-        Object.keys(b).forEach((n) => { const d = b[n] - (a[n] || 0); if (n !== "cleared") input[n] = (input[n] || 0) + d; });
-      });
-      Object.keys(input).forEach((n) => { update[n] -= input[n]; });
-      const done = fits(now - S.added, [0, S.N]), each = L.words[`${S.law}/${S.B}/${S.N}`];
-      const full = frames[S.total].counts, all = pj(price, full), say = (v) => v.toFixed(v < 100 ? 1 : 0);
-      const own = pj(price, update), theirs = each * done;
+      const price = L.prices[S.N];
+      const upto = Math.min(now, S.total), added = inputs(upto);
+      const done = fits(now - S.added, [0, S.N]), each = S.each;
+      const full = frames[S.total].counts, say = (v) => v.toFixed(v < 100 ? 1 : 0);
+      const own = pj(price, f.counts) - added, theirs = each * done;
       const rows = [["cycles of the time step", `${upto} of ${S.total}`, `${Math.min(now, S.words)} of ${S.words}`],
         ["neurons updated", upto === S.total ? `all ${S.N}` : `0, then all ${S.N}`, `${done} of ${S.N}`],
         ["picojoules of the update", say(own), say(theirs)],
-        ["picojoules of the inputs", say(pj(price, input)), now >= S.added ? "the same" : "…"]];
+        ["picojoules of the inputs", say(added), "the same"]];
       $(".pg-bill tbody").innerHTML = rows.map(([h, a, b]) => `<tr><th scope="row">${h}</th><td>${a}</td><td>${b}</td></tr>`).join("");
-      const update_cycles = S.total - S.added;
+      const theirs_all = S.sums + S.N, ours_all = S.total - S.added + S.sums;
       out("cycles", `${S.total} cycles` + (upto === S.total ? ", done" : ""));
       out("words", `${S.words} cycles` + (now >= S.words ? ", done" : now > S.added ? `, ${done} of ${S.N} neurons` : ""));
-      out("verdict", `The update takes ${update_cycles} cycles in the array, for ${S.N} columns as for ${S.N === 8 ? 256 : 8}; word by word it takes one a neuron. ` +
-        (S.N > update_cycles ? `Here the array is ${(S.N / update_cycles).toFixed(1)} times as fast.` : `With ${S.N} neurons the single word unit is the faster one: the array wins from ${update_cycles + 1} on.`) +
-        ` Inputs cost both the same.`);
+      const whole = say(pj(price, full) - inputs(S.total)), rival = say(each * S.N);
+      out("verdict", `The update takes ${ours_all} cycles in the array, for ${S.N} columns as for ${S.N === 8 ? 256 : 8}. Word by word it takes ${theirs_all}: ` +
+        `${S.sums} to read the sums out, then one a neuron. ` + (theirs_all > ours_all ? `Here the array is ${(theirs_all / ours_all).toFixed(1)} times as fast.` :
+        "With so few neurons the word unit is the faster one.") + ` Energy of the update: ${whole} pJ in the array, ${rival} pJ word by word. Adding the inputs costs both the same.`);
       if ($(".pg-ledger").open) $(".pg-ledger tbody").innerHTML = Object.entries(EVENTS).map(([n, t]) =>
         `<tr><th scope="row">${t}</th><td>${f.counts[n] || 0}</td><td>${(f.counts[n] || 0) + ((before.counts || {})[n] || 0)}</td></tr>`).join("") +
         `<tr><th scope="row">picojoules</th><td>${say(pj(price, f.counts))}</td><td>${say(pj(price, f.counts) + (before.pj || 0))}</td></tr>`;
-      return all;
     };
     const draw = () => {
       const f = frames[Math.min(now, S.total)], mark = marks[f.mark];
@@ -396,7 +397,7 @@
       out("where", where);
       const words = now < S.total ? "" : `${many(f.counts.fired || 0, "neuron")} fired. `;
       out("say", !now ? "Nothing has run yet. Press Play: every column does the same line of microcode at once." :
-        now > S.total ? `${words}The word unit is still at neuron ${fits(now - S.added, [0, S.N])} of ${S.N}.` : f.c.say);
+        now > S.total ? `${words}${now < S.words ? `The word unit is still at neuron ${fits(now - S.added, [0, S.N])} of ${S.N}.` : "So is the word unit."}` : f.c.say);
       range.setAttribute("aria-valuetext", `${where} ${$("[data-out=say]").textContent}`);
       $(".pg-now").style.left = `${(100 * now) / S.end}%`;
       drawCells(f); drawBars(f); drawColumn(f); drawCode(f); bill(f);

@@ -25,27 +25,30 @@ def listing() -> str:
     v = constants.values(constants.load())
     prices = {n: array.spread(events.prices(v, MACRO_ROWS, n)) for n in array.COLUMNS}
     words = {
-        f"{law}/{B}/{n}": word_pj(v, law, B, n)
+        f"{law}/{B}/{bits}/{n}": word(v, array.Widths(law, B, bits), n)
         for law in array.LAWS
         for B in array.MEMBRANE
+        for bits in array.WEIGHT
         for n in array.COLUMNS
     }
     told = array.export(prices, words)
     return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
-def word_pj(v: dict, law: str, B: int, neurons: int) -> float:
-    """pJ of one update by one word-wide unit, its share of the leakage included.
+def word(v: dict, w: array.Widths, neurons: int) -> list:
+    """One word-wide unit for the update of a step: [cycles of the sums, pJ a neuron].
 
-    Sums reach it by wire, for nothing, which flatters it; the macro that holds the
-    weights leaks for the one cycle that a neuron takes.
+    The array has added the inputs up; their sums stand upright in its columns and are
+    read out first, a row a cycle. Leakage of that array over all cycles is included.
     """
-    name = "shift-exponential" if law.startswith("shift") else "LD-LIF"
-    parts = dict(baselines.word_sequential(v, name, B, neurons).parts)
-    if law == "none":
+    name = "shift-exponential" if w.law.startswith("shift") else "LD-LIF"
+    sums = baselines.Sums("upright", w.A, MACRO_ROWS, neurons, 1)
+    one = baselines.word_sequential(v, name, w.B, neurons, sums)
+    parts = dict(one.parts)
+    if w.law == "none":
         del parts["decay"]
-    leaks = events.prices(v, MACRO_ROWS, neurons)["leakage"][1]
-    return float(sum(parts.values()) + leaks)
+    leaks = events.leakage_pj(v, MACRO_ROWS, neurons) * one.cycles / neurons
+    return [one.cycles - neurons, round(float(sum(parts.values()) + leaks), 6)]
 
 
 class playground(nodes.General, nodes.Element):

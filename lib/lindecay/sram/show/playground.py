@@ -168,7 +168,8 @@ def export(prices: dict, words: dict, laws=LAWS) -> dict:
 
     Args:
         prices: {columns: {component: {counter: pJ}}}, see `spread`.
-        words: {"law/B/columns": pJ of one update by one word-wide unit}.
+        words: {"law/B/bits/columns": [cycles before the first, pJ of one update]}, by
+            one word-wide unit.
     """
     seen: dict[str, int] = {}
     cycles, machines = [], {}

@@ -108,8 +108,8 @@
       <button type="button" data-go="next">Next time step</button>
       ${select("speed", "Speed", [[2, "slow"], [6, "medium"], [24, "fast"]])}
     </div>
-    <div class="pg-spikes" role="group" aria-label="Inputs that spike in this time step">Spikes now:
-      ${Array.from({ length: L.inputs }, (_, i) => `<button type="button" data-spike="${i}" aria-pressed="false">input ${i + 1}</button>`).join("")}
+    <div class="pg-spikes" role="group" aria-label="Inputs that spike in this time step">Inputs that spike:
+      ${Array.from({ length: L.inputs }, (_, i) => `<button type="button" data-spike="${i}" aria-pressed="false" aria-label="input ${i + 1}">${i + 1}</button>`).join("")}
       <span class="pg-hint">or keys 1 to ${L.inputs}</span></div>
     <div class="pg-time">
       <input type="range" min="0" value="0" aria-label="Cycle of the time step">

@@ -15,8 +15,11 @@ CAPTION = (
 )
 ALT = (
     "One column drawn large: rows of the membrane V and of a weight W on two read "
-    "bitlines and a write bitline, a full adder below, latches C, T and G. Beside it "
-    "the same column many times over, sharing wordlines and the broadcast of λ and θ."
+    "bitlines and a write bitline, a full adder below, latches C, T and G."
+)
+ALT_MANY = (
+    "The same column many times over, side by side on shared wordlines, each with its "
+    "own adder and latches."
 )
 BITS = "1011001101"  # cells of the drawn column, top row first
 ROWS = [f"V{k}" for k in reversed(range(7))] + ["W2", "W1", "W0"]
@@ -24,11 +27,20 @@ TOP, HIGH, COLUMNS = 24, 17, 14
 
 
 def svg() -> str:
-    """The drawing: classes take their colours from playground.css."""
+    """Two drawings that stand side by side, or one below the other on a phone.
+
+    Classes take their colours from playground.css.
+    """
     foot = TOP + HIGH * len(ROWS) + 8
-    parts = [*_wires(foot), *_cells(), *_logic(foot), *_neighbours(foot)]
-    head = f'<svg class="pg-still" role="img" viewBox="0 0 560 {foot + 112}"'
-    return f'{head} aria-label="{escape(ALT)}">{"".join(parts)}</svg>'
+    one = _drawing([*_wires(foot), *_cells(), *_logic(foot)], 0, 232, foot, ALT)
+    many = _drawing(_neighbours(foot), 244, 310, foot, ALT_MANY)
+    return f'<div class="pg-stills">{one}{many}</div>'
+
+
+def _drawing(parts: list[str], left: int, wide: int, foot: int, alt: str) -> str:
+    box = f'viewBox="{left} 0 {wide} {foot + 112}" style="flex: {wide} 1 {wide}px"'
+    head = f'<svg class="pg-still" role="img" {box} aria-label="{escape(alt)}">'
+    return f"{head}{''.join(parts)}</svg>"
 
 
 def _text(x, y, words, anchor="start", kind="") -> str:

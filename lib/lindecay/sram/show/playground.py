@@ -193,7 +193,7 @@ def export(prices: dict, words: dict, laws=LAWS) -> dict:
 
 
 def _told(name: str, c: Cycle, w: Widths) -> dict:
-    return {"line": " ".join(c.line().split()), "say": say(name, c, w)}
+    return {"line": c.words(), "say": say(name, c, w)}
 
 
 def _place(line: dict, seen: dict[str, int], cycles: list[dict]) -> int:

@@ -361,6 +361,38 @@ def test_spikes_are_typed_and_the_next_step_goes_on(opened):
     assert now == last and min(now) < 0
 
 
+def one_step(V, current, law, lam, theta, top):
+    """The contract in integers: decay, integrate, clamp, fire, reset by subtraction."""
+    decays = {
+        "shrink": np.sign(V) * np.maximum(np.abs(V) - lam, 0),
+        "floor": np.maximum(V - lam, 0),
+        "drift": V - lam,
+        "shift2": V - (V >> 2),
+        "none": V,
+    }
+    U = np.clip(decays[law] + current, -top, top - 1)
+    return U - theta * (U > theta), int((U > theta).sum())
+
+
+@pytest.mark.parametrize("law", ["shrink", "floor", "drift", "shift2", "none"])
+def test_steps_in_a_row_are_those_of_the_contract(opened, law):
+    tab = opened(viewport={"width": 1000, "height": 900})
+    tab.get_by_label("Law").select_option(law)
+    state = "document.querySelector('.playground').playground.state"
+    V, W = (np.array(tab.evaluate(f"{state}.{name}")) for name in "VW")
+    fired = 0
+    for key in "4234":  # switched on and off: the spikes differ from step to step
+        tab.get_by_label("One cycle back").press(key)
+        spikes = tab.evaluate(f"{state}.spikes")
+        V, n = one_step(V, W[spikes].sum(0), law, 3, 10, 32)
+        fired += n
+        tab.get_by_role("button", name="Next time step").click()
+        assert tab.evaluate(f"{state}.V") == V.tolist()
+    tab.locator(".pg-ledger summary").click()
+    row = tab.locator(".pg-ledger tr", has_text="spikes fired").locator("td").last
+    assert fired > 0 and row.inner_text() == str(fired)
+
+
 def test_values_are_set_within_their_widths(opened):
     tab = opened(viewport={"width": 1000, "height": 900})
     tab.get_by_label("Bits of V").select_option("4")

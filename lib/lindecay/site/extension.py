@@ -20,7 +20,15 @@ from sphinx.util import logging
 
 from lindecay import __version__
 from lindecay.settings import Fault
-from lindecay.site import directives, footer, glossary, library, provenance, values
+from lindecay.site import (
+    directives,
+    footer,
+    glossary,
+    library,
+    playground,
+    provenance,
+    values,
+)
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
@@ -232,6 +240,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("show-table", directives.ShowTable)
     app.add_directive("provenance", provenance.Provenance)
     app.add_directive("library", library.Library)
+    playground.setup(app)
     app.add_node(values.shown, html=(values.visit_shown, values.depart_shown))
     app.add_node(directives.drawing, html=(directives.visit_drawing, None))
     app.add_node(directives.files, html=(directives.visit_files, None))

@@ -90,7 +90,7 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
         for k, phase in enumerate(layer.phases)
     )
     meters = "".join(
-        f"  meter #(.COLS({p.outputs}), .WIDE({1 << bits(p.outputs + 1)}), "
+        f"  meter #(.COLS({p.outputs}), .WIDE({1 << bits(p.outputs)}), "
         f".USED({layer._used})) m{i}_{t} (.clk(clk),\n    .run({at}.run), "
         f".pop({at}.pop), .op(op{i}[phase{i}]), .line({at}.line),\n"
         f"    .bl_a({at}.bl_a), .bl_b({at}.bl_b), .old({at}.array.old), "
@@ -100,9 +100,9 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
     )
     sums = "".join(
         f"  function [47:0] {name}{i}(input integer op);\n    {name}{i} = "
-        + " + ".join(f"m{i}_{t}.{name}[op]" for t in tiles)
+        + " + ".join(how.format(at=f"m{i}_{t}", name=name) for t in tiles)
         + ";\n  endfunction\n"
-        for name in SUMS
+        for name, how in SUMS.items()
     )
     told = {
         "i": i, "COLS": p.outputs, "B": p.B, "N": n * (2 * p.B + 1), "USED": layer._used,
@@ -119,9 +119,8 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
     )
 
 
-SUMS = (
-    "cycles", "reads", "writes", "adds", "chosen", "falls", "flips", "zeros", "sent",
-)  # fmt: skip
+SUMS = {name: "{at}.{name}[op]" for name in "cycles reads writes adds sent".split()}
+SUMS |= {name: "{at}.{name}(op)" for name in "chosen falls flips zeros".split()}
 GOT = {  # a counter of the ledger in what the testbench has seen
     "cycles": "busy{i}[op]",
     "macro_cycles": "cycles{i}(op) * CT",

@@ -12,23 +12,17 @@ module sram #(
   output [COLS-1:0] bl_a, bl_b        // bitlines: 0 where no wordline rose
 );
   reg [COLS-1:0] cells [0:ROWS-1];
-  reg [ROWS-1:0] stripe [0:RW-1];
-  integer faults, i, k;
+  integer faults;
   initial begin
     $readmemh(CELLS, cells);
     faults = 0;
-    for (k = 0; k < RW; k = k + 1)
-      for (i = 0; i < ROWS; i = i + 1) stripe[k][i] = i >> k;
   end
 
-  function [RW-1:0] which(input [ROWS-1:0] wl);  // the row of a wordline
-    for (k = 0; k < RW; k = k + 1) which[k] = |(wl & stripe[k]);
-  endfunction
   function several(input [ROWS-1:0] wl);
     several = |(wl & (wl - 1'b1));
   endfunction
 
-  wire [RW-1:0] a = which(wl_a), b = which(wl_b), w = which(wl_w);
+  wire [RW-1:0] a = $clog2(wl_a), b = $clog2(wl_b), w = $clog2(wl_w);
   wire on_a = |wl_a, on_b = |wl_b, on_w = |wl_w;
   assign bl_a = on_a ? cells[a] : {COLS{1'b0}};
   assign bl_b = on_b ? cells[b] : {COLS{1'b0}};

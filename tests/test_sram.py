@@ -11,9 +11,9 @@ from lindecay.events import Clips
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.settings import Fault
 from lindecay.sram import Array, MacroSpec, closed_forms, encoding, mutants, sliced
-from lindecay.sram.macro import build
-from lindecay.sram.mapping import membrane_rows
-from lindecay.sram.planes import pack, unpack
+from lindecay.sram.place.linear import membrane_rows
+from lindecay.sram.serial.macro import build
+from lindecay.sram.serial.planes import pack, unpack
 
 SMALL = MacroSpec(rows=64, cols=32)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import oracle
 from lindecay.sram import Array, PortFault, closed_forms, microcode
-from lindecay.sram.microcode import Cycle, Program
+from lindecay.sram.isa.programs import Cycle, Program
 
 LAWS = ("shrink", "floor", "drift", "none")
 

@@ -282,12 +282,13 @@ def bench(
 ) -> None:
     """Time and memory beside peers. Example: lindecay bench neurons --json"""
     from lindecay import bench as rooms
-    from lindecay import events, sram
+    from lindecay import events
+    from lindecay.bench import array
 
     works = {
         "neurons": rooms.neurons,
         "networks": rooms.networks,
-        "array": sram.bench,
+        "array": array.bench,
         "data": events.bench,
     }
     _known(what, list(works), "no such benchmark")

@@ -16,8 +16,8 @@ from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
 from lindecay.sram import foreign, layouts
-from lindecay.sram.macro import Run
-from lindecay.sram.mapping import MacroSpec
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.macro import Run
 
 
 @dataclass

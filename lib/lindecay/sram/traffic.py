@@ -11,8 +11,8 @@ import numpy as np
 from lindecay.events import Clips
 from lindecay.integer import as_events, pooled
 from lindecay.quantization import Checkpoint
-from lindecay.sram.macro import Run, build
-from lindecay.sram.tiles import TiledMachine, waiting
+from lindecay.sram.serial.macro import Run, build
+from lindecay.sram.serial.tiles import TiledMachine, waiting
 
 
 def traffic(ck: Checkpoint, clips: Clips, run: Run) -> list[dict]:

@@ -12,8 +12,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from lindecay.sram.array import Array
-from lindecay.sram.microcode import Program, rows_text
+from lindecay.sram.isa.programs import Program, rows_text
+from lindecay.sram.serial.array import Array
 
 LINES = (
     ("A", "bitline A"),

@@ -9,7 +9,7 @@ array of the paper is not published: these programs are assumptions, named as su
 
 from dataclasses import replace
 
-from lindecay.sram.language import (
+from lindecay.sram.isa.language import (
     SPACES,
     Cycle,
     PortFault,

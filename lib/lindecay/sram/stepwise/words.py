@@ -11,7 +11,8 @@ import numpy as np
 
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.sram.ledger import Counts, Ledger
-from lindecay.sram.mapping import MacroSpec, check_layer, membrane_rows
+from lindecay.sram.place.linear import check_layer, membrane_rows
+from lindecay.sram.place.spec import MacroSpec
 
 
 @dataclass(frozen=True)

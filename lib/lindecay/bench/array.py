@@ -21,10 +21,10 @@ from numba import njit
 from lindecay import events, integer
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint, Layer
-from lindecay.sram.macro import build, emulate
-from lindecay.sram.mapping import MacroSpec
-from lindecay.sram.structural import tally
-from lindecay.sram.watch import random_clip
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.macro import build, emulate
+from lindecay.sram.serial.structural import tally
+from lindecay.sram.show.growth import random_clip
 
 
 def work(clips: int = 100, steps: int = 31, spikes: int = 83, seed: int = 0):

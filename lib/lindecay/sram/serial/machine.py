@@ -10,12 +10,13 @@ value for the layer, otherwise they are rows.
 import numpy as np
 
 from lindecay.quantization import Checkpoint, Layer
-from lindecay.sram import microcode
-from lindecay.sram.encoding import encode
+from lindecay.sram.isa import programs as microcode
+from lindecay.sram.isa.encoding import encode
+from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import PROGRAMS
-from lindecay.sram.mapping import LayerPlan, MacroSpec
-from lindecay.sram.microcode import Program
-from lindecay.sram.planes import COLUMNS, WORDS, aligned, pack
+from lindecay.sram.place.plans import LayerPlan
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.planes import COLUMNS, WORDS, aligned, pack
 
 MANY = ("accumulate", "merge")  # one program a tile, one a merge
 ONE = [name for name in PROGRAMS if name not in MANY]

@@ -15,13 +15,15 @@ import numpy as np
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
 from lindecay.quantization import Checkpoint
-from lindecay.sram import sliced
-from lindecay.sram.encoding import port_fault
+from lindecay.sram.isa.encoding import port_fault
 from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
-from lindecay.sram.machine import ID, ONE, LayerMachine
-from lindecay.sram.mapping import MacroSpec, Mapping
-from lindecay.sram.planes import aligned
-from lindecay.sram.tiles import TiledMachine, plan
+from lindecay.sram.place.conv import plan
+from lindecay.sram.place.plans import Mapping
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial import sliced
+from lindecay.sram.serial.machine import ID, ONE, LayerMachine
+from lindecay.sram.serial.planes import aligned
+from lindecay.sram.serial.tiles import TiledMachine
 
 _F = {name: i for i, name in enumerate(FIELDS)}
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
-from lindecay.sram import closed_forms
-from lindecay.sram.array import Array
+from lindecay.sram.isa import cycles as closed_forms
+from lindecay.sram.isa.programs import Program, rows_text
 from lindecay.sram.layouts import emulate
 from lindecay.sram.ledger import PROGRAMS, UPDATE, Ledger
-from lindecay.sram.mapping import MacroSpec
-from lindecay.sram.microcode import Program, rows_text
-from lindecay.sram.structural import tally
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.array import Array
+from lindecay.sram.serial.structural import tally
 
 
 def _bits(values: np.ndarray) -> str:

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from lindecay.sram import microcode
-from lindecay.sram.microcode import SPACES, Cycle, Program
+from lindecay.sram.isa import programs as microcode
+from lindecay.sram.isa.programs import SPACES, Cycle, Program
 
 ALL = 0xFFFFFFFFFFFFFFFF
 

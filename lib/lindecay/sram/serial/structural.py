@@ -17,11 +17,12 @@ from lindecay import integer
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
+from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import FIELDS, Counts, Ledger
-from lindecay.sram.machine import MANY, LayerMachine
-from lindecay.sram.macro import build
-from lindecay.sram.mapping import MacroSpec, Mapping
-from lindecay.sram.microcode import Program
+from lindecay.sram.place.plans import Mapping
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.machine import MANY, LayerMachine
+from lindecay.sram.serial.macro import build
 
 BITS = ("columns_selected", "discharges", "flips")  # what only the bit tiers know
 SHARED = tuple(name for name in FIELDS if name not in BITS)

@@ -5,7 +5,7 @@
 B membrane bits, A rows with guard rows, b weight bits, f fraction bits.
 """
 
-from lindecay.sram.microcode import digits
+from lindecay.sram.isa.programs import digits
 
 
 def decay_cycles(

@@ -14,12 +14,13 @@ import numpy as np
 
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.settings import Fault
-from lindecay.sram.array import Array
+from lindecay.sram.isa.programs import Program, merge
 from lindecay.sram.ledger import Counts
-from lindecay.sram.machine import LayerMachine as BitSerial
-from lindecay.sram.mapping import MacroSpec, plan_layer
-from lindecay.sram.microcode import Program, merge
-from lindecay.sram.words import (
+from lindecay.sram.place.linear import plan_layer
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.array import Array
+from lindecay.sram.serial.machine import LayerMachine as BitSerial
+from lindecay.sram.stepwise.words import (
     LayerMachine,
     Step,
     WordPlan,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lindecay.sram.microcode import (
+from lindecay.sram.isa.programs import (
     SPACES,
     Cycle,
     Program,

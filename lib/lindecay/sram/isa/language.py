@@ -102,7 +102,7 @@ class Program:
     def listing(self) -> str:
         """The program as an assembler-like text with cycle numbers.
 
-        >>> from lindecay.sram.microcode import fire
+        >>> from lindecay.sram.isa.programs import fire
         >>> print(fire(2).listing())
         fire: 3 cycles
         cycle A     B     adder                write            latches

@@ -14,15 +14,15 @@ import numpy as np
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, as_events, fits, pooled
 from lindecay.quantization import Checkpoint
-from lindecay.sram.array import Array
-from lindecay.sram.language import SPACES
+from lindecay.sram.isa.language import SPACES
+from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import Counts, Ledger
-from lindecay.sram.machine import LayerMachine
-from lindecay.sram.macro import build
-from lindecay.sram.mapping import MacroSpec
-from lindecay.sram.microcode import Program
-from lindecay.sram.planes import unpack
-from lindecay.sram.tiles import TiledMachine
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial.array import Array
+from lindecay.sram.serial.machine import LayerMachine
+from lindecay.sram.serial.macro import build
+from lindecay.sram.serial.planes import unpack
+from lindecay.sram.serial.tiles import TiledMachine
 
 FROM_ROWS = {"cycles": "macro_cycles", "read_rows": "read_rows"}
 FROM_ROWS |= {"write_rows": "write_rows"}

@@ -13,7 +13,7 @@ the outermost function only. Whoever edits `planes` or `ledger.FIELDS` touches i
 import numpy as np
 from numba import njit
 
-from lindecay.sram.encoding import (
+from lindecay.sram.isa.encoding import (
     A_ROW,
     A_SPACE,
     ADD_B,
@@ -34,7 +34,7 @@ from lindecay.sram.encoding import (
     W_SPACE,
 )
 from lindecay.sram.ledger import FIELDS, PROGRAMS
-from lindecay.sram.planes import WORDS, load, ones, splat, store, total
+from lindecay.sram.serial.planes import WORDS, load, ones, splat, store, total
 
 LONGEST = 64  # bits of the widest sum that can travel over the bus
 

@@ -5,13 +5,14 @@ says), machines (what lies where), runs (what must come out).
 """
 
 from lindecay import sram
-from lindecay.sram import language
+from lindecay.sram.isa import language
 from lindecay.sram.ledger import FIELDS, PROGRAMS
-from lindecay.sram.machine import LayerMachine
-from lindecay.sram.macro import build
-from lindecay.sram.planes import unpack
-from lindecay.sram.tiles import TiledMachine
+from lindecay.sram.serial.bitwise import BitMachine
+from lindecay.sram.serial.macro import run_layer
+from lindecay.sram.serial.planes import unpack
 
+LayerMachine, TiledMachine = sram.LayerMachine, sram.TiledMachine
+build = sram.build
 Cycle, Program, MacroSpec = sram.Cycle, sram.Program, sram.MacroSpec
 Counts, Ledger, Run, Array = sram.Counts, sram.Ledger, sram.Run, sram.Array
 emulate, microcode, stepper = sram.emulate, sram.microcode, sram.stepper
@@ -20,6 +21,7 @@ __all__ = [
     "FIELDS",
     "PROGRAMS",
     "Array",
+    "BitMachine",
     "Counts",
     "Cycle",
     "LayerMachine",
@@ -32,6 +34,7 @@ __all__ = [
     "emulate",
     "language",
     "microcode",
+    "run_layer",
     "stepper",
     "unpack",
 ]

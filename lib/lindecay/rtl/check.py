@@ -1,6 +1,6 @@
 """Hardware against emulator: every state, every spike, every counter; 0 differences.
 
-    Icarus runs the Verilog on real clips; its testbench compares with the images
+Icarus runs the Verilog on real clips; its testbench compares with the images
 """
 
 import tempfile
@@ -87,7 +87,7 @@ def one_tile(machine: LayerMachine, events, ck: Checkpoint, clips: int):
     state, ledger = run_layer(machine, *events, clips, ck.steps, True)
     used = unpack(machine.used, machine.plan.outputs)
     told = [state], ledger, events
-    return project.hardware([machine], [used], *told, ck.B, clips)
+    return project.hardware([machine], [used], *told, clips)
 
 
 def first_steps(ck: Checkpoint, clips: Clips, steps: int) -> tuple[Checkpoint, Clips]:

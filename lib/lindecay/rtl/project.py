@@ -1,6 +1,6 @@
 """A folder that anybody can simulate: Verilog, memory images, testbench, Makefile.
 
-    files = fixed modules + one module a layer + chip + images + what must come out
+files = fixed modules + one module a layer + chip + images + what must come out
 """
 
 import shutil
@@ -52,8 +52,22 @@ def simulable(machines: list) -> None:
             )
 
 
+def chained(ck: Checkpoint) -> None:
+    """Fault unless every layer is fully connected and reads the one before."""
+    for i, layer in enumerate(ck.layers):
+        plain = layer.kind == "linear" and not (layer.more or layer.delay)
+        plain &= layer.source in (None, i - 1) and layer.pool == 1
+        if not plain:
+            raise Fault(
+                f"{layer.name} is no layer of a chip",
+                expected="fully connected layers in a row",
+                found=layer.kind if layer.kind == "conv" else "other wiring",
+                do="of a convolution run one tile: rtl.check.tile.",
+            )
+
+
 def hardware(
-    machines: list[LayerMachine], used: list, states, ledger, events, B: int, clips: int
+    machines: list[LayerMachine], used: list, states, ledger, events, clips: int
 ) -> Hardware:
     """Everything about layers in a row, and what their testbench expects."""
     indptr, channel = events
@@ -66,7 +80,7 @@ def hardware(
     out |= {"language.vh": words.header(), "chip.v": bench.chip(layers)}
     for i, (layer, state) in enumerate(zip(layers, states)):
         out |= layer.images() | {f"layer{i}.v": layer.verilog()}
-        out[f"expect{i}.hex"] = bench.expected(state, B)
+        out[f"expect{i}.hex"] = bench.expected(state, layer.plan.B)
         out[f"counts{i}.hex"] = bench.counts(ledger, layer.plan.name)
     out["events.hex"] = bench.events(indptr, channel)
     n = out["events.hex"].count("\n")
@@ -93,15 +107,8 @@ def network(
         Fault: a layer that is too large, or a convolution (see `tile`).
     """
     spec = spec or MacroSpec()
+    chained(ck)
     _, machines = build(ck, spec)
-    for machine in machines:
-        if not isinstance(machine, LayerMachine):
-            raise Fault(
-                f"{machine.plan.name}: a convolution is no layer of a chip",
-                expected="fully connected layers",
-                found="conv",
-                do="run one of its tiles: rtl.check.tile.",
-            )
     simulable(machines)
     run = emulate(ck, clips, spec)
     for i, machine in enumerate(machines):
@@ -109,7 +116,7 @@ def network(
             alter(i, machine)
     used = [np.ones(m.plan.outputs, bool) for m in machines]
     told = run.trace.layers, run.ledger, (clips.indptr, clips.channel)
-    return hardware(machines, used, *told, ck.B, len(clips))
+    return hardware(machines, used, *told, len(clips))
 
 
 def write(found: Hardware, folder: Path) -> Path:

@@ -174,7 +174,7 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, random_chip, monkeypa
 @pytest.mark.skipif(not shutil.which("make"), reason="no make here")
 def test_the_folder_checks_itself_with_make(tmp_path, random_chip):
     here = project.write(random_chip, tmp_path / "rtl")
-    assert icarus.call(["make", "check"], here, "make").strip().endswith("PASS")
+    assert "\nPASS\n" in icarus.call(["make", "check"], here, "make")
 
 
 def test_bad_input_is_one_line(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def verilog(net: Net) -> str:
 
 
 def bench(net: Net, n: int, period: int) -> str:
-    """A testbench: a vector a period (just after the clock), outputs before the next."""
+    """A testbench: a vector a period, just after the clock; outputs before the next."""
     data = {name: len(b) for name, b in net.inputs.items() if name != "clk"}
     wide = sum(data.values())
     wires = "".join(f"  wire [{w - 1}:0] {name};\n" for name, w in data.items())
@@ -144,7 +144,7 @@ class Moves:
 
 
 def toggles(vcd: Path, period_ticks: int, skip: int) -> tuple[dict, dict]:
-    """Changes of every one-bit net n<id>: all, and from period's end to period's end."""
+    """Changes of every one-bit net n<id>: all, and between the ends of periods."""
     names, value, base, touched = {}, {}, {}, set()
     many, calm, edge, live = {}, {}, period_ticks, False
     with vcd.open() as lines:
@@ -173,7 +173,9 @@ def toggles(vcd: Path, period_ticks: int, skip: int) -> tuple[dict, dict]:
                     many[code] += live
                     value[code] = sign
                     touched.add(code)
-    return {names[c]: n for c, n in many.items()}, {names[c]: n for c, n in calm.items()}
+    return {names[c]: n for c, n in many.items()}, {
+        names[c]: n for c, n in calm.items()
+    }
 
 
 def simulate(net: Net, node: str, told: dict, folder: Path) -> Moves:

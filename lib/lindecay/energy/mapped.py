@@ -9,28 +9,29 @@ Committed rows (data/reference/gates_cells.csv) serve where the tools are missin
 are called carried then.
 """
 
-import csv
 import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lindecay import store
-from lindecay.energy import cellsim, gates, network, toggles
+from lindecay import results, store, training
+from lindecay.energy import cellrows, cellsim, gates, network, toggles
+from lindecay.energy.cellrows import OURS, RIVAL, SHIFT, Row
 from lindecay.energy.gates import Datapath
-from lindecay.settings import Fault, committed, root
+from lindecay.quantization import Checkpoint
+from lindecay.settings import Fault, committed
+from lindecay.sram import microcode
 
 MORE = gates.SOURCE.parent / "decays.v"
 TWO_SLOPES = 2  # the steeper λ over the other
 VECTORS = 1500
-SCOPES = ("decay alone", "neuron", "neuron, registers and clock", "with memory")
-OURS, RIVAL, SHIFT = toggles.OURS, "v-LIF, 8-bit β", "shift-exponential"
 MAIN = (OURS, RIVAL, SHIFT, "v-LIF, 16-bit β")
+INPUT_BITS = 13  # of a step's input at the network's own width
 BATCH = 8  # modules that one run of Yosys maps
 
 
@@ -40,8 +41,6 @@ def signed_digits(beta: int, n: int) -> tuple[int, int]:
     >>> signed_digits(230, 8)
     (264, 34)
     """
-    from lindecay.sram import microcode
-
     found = microcode.digits(beta, n, signed=True)
     plus = sum(1 << place for place, sign in found if sign > 0)
     return plus, sum(1 << place for place, sign in found if sign < 0)
@@ -150,7 +149,8 @@ def top(variant: Variant, A: int) -> str:
 
 MAP = "synth -flatten -top top; dfflibmap -liberty {lib}; abc -liberty {lib}{speed}; "
 MAP += "opt_clean -purge; write_json {out}.json; "
-SPEED = {"relaxed": "", "tight": " -D 1"}
+SPEED = {"relaxed": "", "tight": " -D 1 -constr fast.constr"}
+FAST = "set_driving_cell INVX1\nset_load 10.0\n"  # abc sizes and buffers only so
 
 
 def netlists(variants: list[Variant], A: Callable[[int], int]) -> Path:
@@ -163,7 +163,7 @@ def netlists(variants: list[Variant], A: Callable[[int], int]) -> Path:
     params["library"] = store.key_of({"text": lib.read_text()}, ())
 
     def build(folder: Path) -> None:
-        for name, text in source.items():
+        for name, text in (source | {"fast.constr": FAST}).items():
             (folder / name).write_text(text)
         script = "read_verilog neuron.v decays.v; design -save ours; "
         for v in variants:
@@ -173,27 +173,6 @@ def netlists(variants: list[Variant], A: Callable[[int], int]) -> Path:
         gates.yosys(script, folder)
 
     return store.memo("mapped", params, (), build)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One variant measured: pJ a membrane, with glitches and settled."""
-
-    name: str
-    neuron: bool
-    registers: bool
-    bits: int
-    node: str
-    timing: str
-    cells: int
-    area_um2: float
-    wrong: int  # outputs that differ from the integers
-    glitches_pj: float  # everything, clock and leakage included
-    settled_pj: float
-    wires_pj: float  # of which, with glitches
-    internal_pj: float
-    clock_pj: float
-    leakage_pj: float
 
 
 def stream(path: Datapath, seen: dict, B: int, bits: int, n: int) -> dict:
@@ -291,4 +270,60 @@ def kept(v: Variant, netlist: str, told: dict) -> Row:
         row = measured(v, cellsim.Net.from_json(netlist), told)
         (folder / "row.json").write_text(json.dumps(asdict(row)))
 
-    return Row(**json.loads((store.memo("cell", params, (), build) / "row.json").read_text()))
+    return Row(
+        **json.loads((store.memo("cell", params, (), build) / "row.json").read_text())
+    )
+
+
+def library_of(node: str) -> str:
+    """Debian's package and its version."""
+    call = ["dpkg-query", "-W", "-f", "${Package} ${Version}", f"qflow-tech-{node}"]
+    try:
+        done = subprocess.run(call, capture_output=True, text=True)
+    except OSError:
+        return f"qflow-tech-{node}"
+    return done.stdout.strip() or f"qflow-tech-{node}"
+
+
+def available() -> bool:
+    """Whether Yosys, Icarus and both libraries are here."""
+    return gates.available() and all(cellsim.available(n) for n in cellsim.NODE_NM)
+
+
+def remeasured(tell=lambda _: None) -> list[Row]:
+    """Every row of the table, on the committed network and the first test clip.
+
+    Raises:
+        Fault: a tool is missing, or an output differs from the integers.
+    """
+    if not available():
+        do = "apt-get install iverilog qflow-tech-osu018 qflow-tech-osu035"
+        raise Fault("no cells to measure", expected="Icarus, Yosys, both libraries",
+                    found="not all of them", do=do)  # fmt: skip
+    ck = Checkpoint.load(committed("reference/nmnist/ldlif-seed0.npz"))
+    clips = training.clips_for("quick", "test").subset([0])
+    found = rows(plan(), ck, clips, INPUT_BITS, tell=tell)
+    wrong = sum(row.wrong for row in found)
+    if wrong:
+        raise Fault(
+            "cells and integers", expected="equal outputs", found=f"{wrong} not"
+        )
+    stamp = {node: library_of(node) for node in cellsim.NODE_NM}
+    commit = results.commit()[:12]
+    return [replace(r, library=stamp[r.node], commit=commit) for r in found]
+
+
+def report(again: bool = False, keep: bool = False) -> dict:
+    """What `lindecay gates --json` prints: rows, bands and verdicts by scope.
+
+    Args:
+        again: measure; otherwise the committed rows are read (source "carried").
+        keep: write what was measured over the committed rows.
+    """
+    found = remeasured() if again else cellrows.read()
+    if keep:
+        path = committed("reference/gates.csv").with_name(Path(cellrows.FILE).name)
+        store.write_atomic(path, cellrows.text(found))
+    out = {"schema": 1, "source": "measured" if again else "carried"}
+    out |= {"scopes": cellrows.verdicts(found), "spreads": cellrows.spreads(found)}
+    return out | {"rows": [asdict(row) for row in found]}

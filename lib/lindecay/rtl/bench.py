@@ -91,7 +91,7 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
     )
     meters = "".join(
         f"  meter #(.COLS({p.outputs}), .WIDE({1 << bits(p.outputs)}), "
-        f".USED({layer._used})) m{i}_{t} (.clk(clk),\n    .run({at}.run), "
+        f".USED({layer.mask})) m{i}_{t} (.clk(clk),\n    .run({at}.run), "
         f".pop({at}.pop), .op(op{i}[phase{i}]), .line({at}.line),\n"
         f"    .bl_a({at}.bl_a), .bl_b({at}.bl_b), .old({at}.array.old), "
         f".fresh({at}.array.fresh), .G({at}.tags));\n"
@@ -105,7 +105,7 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
         for name, how in SUMS.items()
     )
     told = {
-        "i": i, "COLS": p.outputs, "B": p.B, "N": n * (2 * p.B + 1), "USED": layer._used,
+        "i": i, "COLS": p.outputs, "B": p.B, "N": n * (2 * p.B + 1), "USED": layer.mask,
         "PHASES": len(layer.phases) - 1, "PW": bits(len(layer.phases)), "C": p.cols,
         "CT": p.column_tiles, "F": len(FIELDS), "P": len(PROGRAMS),
         "DECAY": PROGRAMS.index("decay"), "CLAMP": PROGRAMS.index("clamp"),
@@ -145,9 +145,10 @@ GOT = {  # a counter of the ledger in what the testbench has seen
 
 def _got(i: int) -> str:
     lines = (f"      got[{k}] = {GOT[f].format(i=i)};\n" for k, f in enumerate(FIELDS))
-    return "".join(lines).replace("ACC", f"ACC{i}").replace("FIRE", f"FIRE{i}").replace(
-        "DECAY", f"DECAY{i}").replace("CLAMP", f"CLAMP{i}").replace(
-        "CT", f"CT{i}").replace("COLS", f"COLS{i}").replace("* C;", f"* C{i};")  # fmt: skip
+    text = "".join(lines).replace("* C;", f"* C{i};")
+    for name in ("ACC", "FIRE", "DECAY", "CLAMP", "CT", "COLS"):
+        text = text.replace(name, f"{name}{i}")
+    return text
 
 
 LAYER = """
@@ -177,7 +178,8 @@ LAYER = """
     begin
       diff{i} = 0;
       for (k{i} = 0; k{i} < B{i}; k{i} = k{i} + 1)
-        diff{i} = diff{i} | (dut.l{i}.tile0.array.cells[k{i}] ^ want{i}[from_row + k{i}]);
+        diff{i} = diff{i} |
+          (dut.l{i}.tile0.array.cells[k{i}] ^ want{i}[from_row + k{i}]);
       states = states + m{i}_0.ones(used{i});
       differences = differences + m{i}_0.ones(diff{i} & used{i});
     end

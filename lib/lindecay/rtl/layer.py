@@ -140,10 +140,11 @@ class LayerRtl:
         }  # fmt: skip
         macros = "\n".join(self._macro(t) for t in range(p.row_tiles))
         sends = ", ".join(f"send{t}" for t in range(p.row_tiles))
-        return LAYER.format(**told, used=self._used, sends=sends, macros=macros)
+        return LAYER.format(**told, used=self.mask, sends=sends, macros=macros)
 
     @property
-    def _used(self) -> str:
+    def mask(self) -> str:
+        """The columns that hold a neuron, as a Verilog constant."""
         return f"{self.plan.outputs}'h{packed(self.used[None])[0]:x}"
 
     def _macro(self, t: int) -> str:
@@ -158,7 +159,7 @@ class LayerRtl:
         bus = "".join(f"phase == {k} ? send{src} : " for k, src in links)
         return MACRO.format(
             i=i, t=t, ROWS=p.rows, COLS=p.outputs, RW=bits(p.rows), B=p.B,
-            PORTS=self.machine.spec.ports, USED=self._used,
+            PORTS=self.machine.spec.ports, USED=self.mask,
             LINES=len(self._rom[0]), PCW=self.pcw, DEPTH=self.depth,
             DW=bits(self.depth + 1), L=base[2], H=base[3], M=base[4],
             BIAS=p.bases["bias"], bus=f"{bus}{{{p.outputs}{{1'b0}}}}",

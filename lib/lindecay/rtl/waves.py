@@ -18,7 +18,6 @@ from lindecay.quantization import Checkpoint
 from lindecay.rtl import check, project
 from lindecay.rtl.emulator import BitMachine, LayerMachine, MacroSpec, build, stepper
 
-
 SIGNALS = {"A": "a", "B": "b", "Y": "Y", "c": "carry", "s": "sum", "T": "T", "G": "G"}
 LATCHES = ("T", "G")  # the stepper shows them at the end of the cycle
 
@@ -60,6 +59,7 @@ class Watched(BitMachine):
     def __init__(self, machine: LayerMachine):
         super().__init__(machine)
         self.frames: list[dict] = []
+        self.cycles: list[tuple] = []  # line of microcode, its bit of lambda, the bus
 
     def spaces(self) -> dict[str, int]:
         """Rows of each space of the home tile that a program may name."""
@@ -72,6 +72,10 @@ class Watched(BitMachine):
         if tile:
             return super().go(name, program, tile, base)
         self.home.bases["W"] = base
+        for i, cycle in enumerate(program.cycles):
+            bit = self.home.registers.get(cycle.y, 0) >> cycle.bit & 1
+            bus = self.home.bus[i].copy() if cycle.y == "bus" else None
+            self.cycles.append((cycle, bit, bus))
         told = stepper.record(self.home, [program], self.spaces())
         self.frames += told["frames"]
 
@@ -87,14 +91,19 @@ def few(ck: Checkpoint, neurons: list[int]) -> Checkpoint:
     return Checkpoint(ck.meta, (replace(layer, w=layer.w[neurons], **own),))
 
 
-def frames(ck: Checkpoint, clips: Clips) -> list[dict]:
-    """The stepper's frames of the first layer's home macro over one clip."""
+def watched(ck: Checkpoint, clips: Clips) -> Watched:
+    """The first layer in single bits over one clip; frames and lines of home kept."""
     _, machines = build(ck, MacroSpec())
     bits = Watched(machines[0])
     bits.clear()
     for first, last in zip(clips.indptr[: ck.steps], clips.indptr[1:]):
         bits.step(clips.channel[first:last])
-    return bits.frames
+    return bits
+
+
+def frames(ck: Checkpoint, clips: Clips) -> list[dict]:
+    """The stepper's frames of the first layer's home macro over one clip."""
+    return watched(ck, clips).frames
 
 
 def waveform(ck: Checkpoint, clips: Clips, keep: Path | None = None) -> list[dict]:
@@ -125,3 +134,11 @@ def compare(ck: Checkpoint, clips: Clips, neurons: list[int]) -> dict:
             mine = columns(wave[f"{name} after" if key in LATCHES else name])
             values, wrong = values + 1, wrong + (mine != frame[key])
     return {"cycles": len(seen), "values": values, "differences": wrong}
+
+
+def lanes(seen: list[dict], program: str, column: int) -> dict[str, list[int]]:
+    """One column's bits in the first run of a program, signal by signal."""
+    first = next(i for i, f in enumerate(seen) if f["p"] == program)
+    chosen = seen[first : first + seen[first]["n"]]
+    out = {key: [int((f[key] or "0" * 99)[column]) for f in chosen] for key in SIGNALS}
+    return out | {"say": [f["say"] for f in chosen]}

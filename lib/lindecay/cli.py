@@ -242,9 +242,14 @@ def gates(
     as_json: AsJson = False,
 ) -> None:
     """Ratios of datapaths in real cells. Example: lindecay gates --json"""
-    from lindecay.energy import mapped
+    from lindecay.energy import hardware, mapped
 
-    found = mapped.report(again or keep, keep)
+    def tell(row) -> None:
+        print(row, file=sys.stderr, flush=True)
+
+    found = mapped.report(again or keep, keep, tell)
+    if keep:
+        hardware.keep(hardware.measure(tell))
     say(found) if as_json else _columns(found["scopes"], found["source"])
 
 

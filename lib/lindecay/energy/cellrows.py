@@ -202,3 +202,32 @@ def sentence(rows: list[Row]) -> str:
     no = [r["scope"] for r in told if not r["allows"]]
     allows = f"allowed for: {', '.join(yes)}" if yes else "allowed for no scope"
     return f"about {PRINTED} is {allows}; not for: {', '.join(no) or 'none'}"
+
+
+SHORT = {SCOPES[0]: "alone", SCOPES[1]: "neuron", SCOPES[2]: "with registers"}
+
+
+def decays(rows: list[Row], bits: int = 10, node: str = "osu018") -> list[dict]:
+    """A table of every datapath over ours: settled / with glitches, by scope; area."""
+    found: dict[str, dict] = {}
+    for r in ratios(rows):
+        plain = r["bits"] == bits and r["node"] == node and r["timing"] == "relaxed"
+        if not plain or r["scope"] not in SHORT:
+            continue
+        told = found.setdefault(r["datapath"], {"datapath": r["datapath"]})
+        told[SHORT[r["scope"]]] = f"{r['settled']:.2f} / {r['glitches']:.2f}"
+        if r["scope"] == SCOPES[0]:
+            told["area alone"] = round(r["area"], 2)
+    return list(found.values())
+
+
+def draw(ax, bands, ink: str, accent: str, paper: str) -> None:
+    """Ratios by scope with their bands, and the printed one, on axes of the caller."""
+    for i, row in enumerate(bands.to_dict("records")):
+        ax.plot([row["low"], row["high"]], [i, i], lw=5, alpha=0.35, color=accent)
+        ax.plot(row["ratio"], i, "o", color=accent)
+        ax.plot(row["with glitches"], i, "D", mfc="none", color=accent)
+    ax.axvline(PRINTED, ls="--", color=paper)
+    ax.set_yticks(range(len(bands)), list(bands["scope"]))
+    ax.invert_yaxis()
+    ax.set(xlabel="energy, v-LIF with an 8-bit β over LD-LIF", xlim=(0, None))

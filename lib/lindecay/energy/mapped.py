@@ -313,14 +313,14 @@ def remeasured(tell=lambda _: None) -> list[Row]:
     return [replace(r, library=stamp[r.node], commit=commit) for r in found]
 
 
-def report(again: bool = False, keep: bool = False) -> dict:
+def report(again: bool = False, keep: bool = False, tell=lambda _: None) -> dict:
     """What `lindecay gates --json` prints: rows, bands and verdicts by scope.
 
     Args:
         again: measure; otherwise the committed rows are read (source "carried").
         keep: write what was measured over the committed rows.
     """
-    found = remeasured() if again else cellrows.read()
+    found = remeasured(tell) if again else cellrows.read()
     if keep:
         path = committed("reference/gates.csv").with_name(Path(cellrows.FILE).name)
         store.write_atomic(path, cellrows.text(found))

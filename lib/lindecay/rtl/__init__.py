@@ -9,6 +9,7 @@ project    the folder that anybody can simulate
 check      hardware against emulator: `prove`
 mutants    one wrong line each
 waves      the waveform against the stepper's trace
+picture    one column and its waveform, drawn
 """
 
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from lindecay import events, speech, sram, training
 from lindecay.quantization import Checkpoint
-from lindecay.rtl import check, icarus, mutants, project, waves, words
+from lindecay.rtl import check, icarus, mutants, picture, project, waves, words
 from lindecay.rtl.check import prove
 from lindecay.settings import Fault
 
@@ -25,6 +26,7 @@ __all__ = [
     "check",
     "icarus",
     "mutants",
+    "picture",
     "project",
     "prove",
     "waves",

@@ -65,8 +65,11 @@ def chip(layers: list[LayerRtl]) -> str:
     return "\n".join([*out, "endmodule\n"])
 
 
-def testbench(layers: list[LayerRtl], clips: int, words: int) -> str:
-    """The module `bench`; `words` is the length of the image of the events."""
+def testbench(layers: list[LayerRtl], clips: int, words: int, limit: int) -> str:
+    """The module `bench`; `words` is the length of the image of the events.
+
+    limit: clock cycles after which a chip that hangs is given up.
+    """
     n, last = clips * layers[0].steps, len(layers) - 1
     parts = "".join(_layer(layer, i, n) for i, layer in enumerate(layers))
     checks = "".join(f"    check{i};\n" for i in range(len(layers)))
@@ -77,7 +80,7 @@ def testbench(layers: list[LayerRtl], clips: int, words: int) -> str:
     )
     return BENCH.format(
         parts=parts, checks=checks, faults=faults, n=n, last=last, words=words,
-        AW=bits(layers[0].plan.inputs), limit=10_000 * n + 10 * words,
+        AW=bits(layers[0].plan.inputs), limit=limit,
         inner="dut.l0, dut.l0.order, dut.l0.tile0, dut.l0.tile0.control, "
         "dut.l0.tile0.below",
     )  # fmt: skip

@@ -53,7 +53,7 @@ def report(parts: list[dict], clips: int) -> dict:
     wrong = sum(not part["passed"] for part in parts)
     out["differences"] = max(out["differences"], wrong)
     out["cycles_per_second"] = round(out["cycles"] / max(seconds, 1e-9))
-    return {"clips": clips, **out}
+    return {"clips": clips, **out, "idle": sum(sum(part["idle"]) for part in parts)}
 
 
 def network(ck: Checkpoint, clips: Clips, spec: MacroSpec | None = None) -> dict:
@@ -90,13 +90,17 @@ def one_tile(machine: LayerMachine, events, ck: Checkpoint, clips: int):
     return project.hardware([machine], [used], *told, clips)
 
 
-def first_steps(ck: Checkpoint, clips: Clips, steps: int) -> tuple[Checkpoint, Clips]:
-    """The same network and the first clip, for its first steps only."""
-    steps = min(steps, ck.steps)
-    one = clips.subset(np.arange(1))
-    indptr = one.indptr[: steps + 1]
-    short = replace(one, indptr=indptr, channel=one.channel[: indptr[-1]], steps=steps)
-    return Checkpoint({**ck.meta, "T": steps}, ck.layers), short
+def first_steps(
+    ck: Checkpoint, clips: Clips, steps: int, many: int = 1
+) -> tuple[Checkpoint, Clips]:
+    """The same network and the first clips, for their first steps only."""
+    steps, T = min(steps, ck.steps), ck.steps
+    rows = [c * T + t for c in range(many) for t in range(steps)]
+    parts = [clips.channel[clips.indptr[r] : clips.indptr[r + 1]] for r in rows]
+    few = clips.subset(np.arange(many))
+    told = {"indptr": np.cumsum([0, *map(len, parts)]).astype(np.int64)}
+    told |= {"channel": np.concatenate(parts).astype(np.int32), "steps": steps}
+    return Checkpoint({**ck.meta, "T": steps}, ck.layers), replace(few, **told)
 
 
 def prove(ck: Checkpoint, clips: Clips, steps: int | None = None) -> dict:
@@ -112,6 +116,6 @@ def prove(ck: Checkpoint, clips: Clips, steps: int | None = None) -> dict:
         return network(ck, one)
     maps = [i for i, layer in enumerate(ck.layers) if layer.kind == "conv"]
     parts = [tile(ck, one, i) for i in maps]
-    out = {key: sum(part[key] for part in parts) for key in KEYS}
+    out = {key: sum(part[key] for part in parts) for key in (*KEYS, "idle")}
     speed = min(part["cycles_per_second"] for part in parts)
     return {"clips": 1, **out, "cycles_per_second": speed, "tiles": len(parts)}

@@ -6,6 +6,11 @@ the emulator's own, `lindecay.sram.mutants`.)
 
 from dataclasses import replace
 
+import numpy as np
+
+from lindecay.events import Clips
+from lindecay.quantization import Checkpoint, Layer
+from lindecay.rtl import check, project
 from lindecay.rtl.project import Hardware
 from lindecay.settings import Fault
 
@@ -105,3 +110,43 @@ def mutant(found: Hardware, name: str) -> Hardware:
         told = f"{text.count(right)} times"
         raise Fault(f"mutant {name!r}", expected=f"{right!r} once", found=told)
     return replace(found, files=found.files | {file: text.replace(right, wrong)})
+
+
+SIZES, STEPS = (300, 24, 6), 4
+
+
+def subject(law="shrink", reset="subtract", sizes=SIZES, seed=0, **rows) -> Checkpoint:
+    """A random network whose membranes are cleared, clamped and fire: all logic works.
+
+    Args:
+        rows: other fields of its layers (theta, lam, bias, beta).
+    """
+    random, layers = np.random.default_rng(seed), []
+    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
+        drawn = np.round(random.normal(0.4, 2.0, (m, n)))
+        w = np.clip(drawn, -4, 3).astype(np.int8)
+        more = {"theta": np.int32(25), "lam": np.int32(5)} | rows
+        layers.append(Layer(f"fc{i + 1}", w, bits=3, **more))
+    meta = {"B": 6, "f": 1, "law": law, "reset": reset, "T": STEPS, "readout": "count"}
+    return Checkpoint(meta, tuple(layers))
+
+
+def spikes(n: int = 2, seed: int = 1, channels: int = SIZES[0]) -> Clips:
+    """Random clips for it, one input in twenty a step."""
+    random = np.random.default_rng(seed)
+    bins = [np.flatnonzero(random.random(channels) < 0.05) for _ in range(n * STEPS)]
+    indptr = np.cumsum([0, *map(len, bins)]).astype(np.int64)
+    channel = np.concatenate(bins).astype(np.int32)
+    told = dict(steps=STEPS, channels=channels, dt_us=1, name="random", split="test")
+    told |= {"source": "stand-in", "sha256": ""}
+    return Clips(indptr, channel, np.zeros(n, np.int64), **told)
+
+
+def caught() -> list[dict]:
+    """Every mutant on that network: its name, and states and counters that differ."""
+    clips, rows = spikes(), []
+    right = project.network(subject(), clips)
+    for name in MUTANTS:
+        found = check.report([check.simulate(mutant(right, name))], len(clips))
+        rows.append({"mutant": name, "differences": found["differences"]})
+    return rows

@@ -84,7 +84,9 @@ def hardware(
         out[f"counts{i}.hex"] = bench.counts(ledger, layer.plan.name)
     out["events.hex"] = bench.events(indptr, channel)
     n = out["events.hex"].count("\n")
-    return Hardware(layers, out | {"bench.v": bench.testbench(layers, clips, n)})
+    limit = 3 * ledger.total().cycles + 10 * n + 1000
+    text = bench.testbench(layers, clips, n, limit)
+    return Hardware(layers, out | {"bench.v": text})
 
 
 def _depth(machine: LayerMachine, indptr, channel) -> int:

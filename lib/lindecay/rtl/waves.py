@@ -136,9 +136,12 @@ def compare(ck: Checkpoint, clips: Clips, neurons: list[int]) -> dict:
     return {"cycles": len(seen), "values": values, "differences": wrong}
 
 
-def lanes(seen: list[dict], program: str, column: int) -> dict[str, list[int]]:
-    """One column's bits in the first run of a program, signal by signal."""
-    first = next(i for i, f in enumerate(seen) if f["p"] == program)
+def lanes(
+    seen: list[dict], program: str, column: int, nth: int = 0
+) -> dict[str, list[int]]:
+    """One column's bits in the nth run of a program, signal by signal."""
+    runs = [i for i, f in enumerate(seen) if f["p"] == program and f["i"] == 0]
+    first = runs[nth]
     chosen = seen[first : first + seen[first]["n"]]
     out = {key: [int((f[key] or "0" * 99)[column]) for f in chosen] for key in SIGNALS}
     return out | {"say": [f["say"] for f in chosen]}

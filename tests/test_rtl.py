@@ -1,5 +1,6 @@
 """The Verilog against the emulator: states, counters, waveforms; mutants; bad input."""
 
+import dataclasses
 import os
 import shutil
 
@@ -78,6 +79,27 @@ def test_every_reset_with_one_read_port_and_two(reset, ports):
     ck = network(reset=reset, sizes=(300, 8), **rows)
     spec = sram.MacroSpec(ports=ports, rows=128, merge="star" if ports == 1 else "tree")
     assert ran(project.network(ck, clips(), spec))["differences"] == 0
+
+
+@needs_icarus
+@pytest.mark.parametrize("law", ["shrink", "floor_after", "drift"])
+def test_layout_c_with_its_trees_equals_the_emulator(law):
+    found = rtl.treelayer.network(network(law, sizes=(60, 24, 6)), clips(2, 1, 60))
+    assert ran(found)["differences"] == 0
+
+
+@needs_icarus
+def test_a_wrong_tree_is_caught():
+    found = rtl.treelayer.network(network(sizes=(60, 12)), clips(2, 1, 60))
+    wrong = found.files["tree.v"].replace("b == BITS - 1", "b == BITS")
+    assert wrong != found.files["tree.v"]
+    files = found.files | {"tree.v": wrong}
+    assert ran(dataclasses.replace(found, files=files))["differences"] > 0
+
+
+def test_layout_c_has_one_row_of_trees():
+    with pytest.raises(Fault, match="one row of adder trees"):
+        rtl.treelayer.network(network(), clips())
 
 
 @needs_icarus

@@ -7,6 +7,7 @@ bench      the testbench that checks itself against the emulator's images
 icarus     compile and run
 project    the folder that anybody can simulate
 check      hardware against emulator: `prove`
+treelayer  layout C: an adder tree below the weights
 mutants    one wrong line each
 waves      the waveform against the stepper's trace
 picture    one column and its waveform, drawn
@@ -18,7 +19,16 @@ import numpy as np
 
 from lindecay import events, speech, sram, training
 from lindecay.quantization import Checkpoint
-from lindecay.rtl import check, icarus, mutants, picture, project, waves, words
+from lindecay.rtl import (
+    check,
+    icarus,
+    mutants,
+    picture,
+    project,
+    treelayer,
+    waves,
+    words,
+)
 from lindecay.rtl.check import prove
 from lindecay.settings import Fault
 
@@ -29,6 +39,7 @@ __all__ = [
     "picture",
     "project",
     "prove",
+    "treelayer",
     "waves",
     "words",
     "written",

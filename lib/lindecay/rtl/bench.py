@@ -115,11 +115,9 @@ def _layer(layer: LayerRtl, i: int, n: int) -> str:
         "FIRE": PROGRAMS.index("fire"), "ACC": PROGRAMS.index("accumulate"),
         "clears": int(layer.machine.law != "floor_after"),
     }  # fmt: skip
-    runs = " | ".join(f"dut.l{i}.tile{t}.run" for t in tiles)
-    pops = " + ".join(f"m{i}_{t}.pops" for t in tiles)
-    return LAYER.format(
-        **told, ops=ops, meters=meters, sums=sums, runs=runs, pops=pops, got=_got(i)
-    )
+    runs = " | ".join(f"dut.l{i}.{unit}.run" for unit in layer.units)
+    told |= {"ops": ops, "meters": meters, "sums": sums, "runs": runs}
+    return LAYER.format(**told, pops=layer.pops(i), got=_got(i, GOT | layer.counted))
 
 
 SUMS = {name: "{at}.{name}[op]" for name in "cycles reads writes adds sent".split()}
@@ -146,8 +144,8 @@ GOT = {  # a counter of the ledger in what the testbench has seen
 }
 
 
-def _got(i: int) -> str:
-    lines = (f"      got[{k}] = {GOT[f].format(i=i)};\n" for k, f in enumerate(FIELDS))
+def _got(i: int, got: dict) -> str:
+    lines = (f"      got[{k}] = {got[f].format(i=i)};\n" for k, f in enumerate(FIELDS))
     text = "".join(lines).replace("* C;", f"* C{i};")
     for name in ("ACC", "FIRE", "DECAY", "CLAMP", "CT", "COLS"):
         text = text.replace(name, f"{name}{i}")

@@ -10,6 +10,7 @@ from lindecay.sram.ledger import FIELDS, PROGRAMS
 from lindecay.sram.serial.bitwise import BitMachine
 from lindecay.sram.serial.macro import run_layer
 from lindecay.sram.serial.planes import unpack
+from lindecay.sram.stepwise.adder_tree import InPlaceMachine
 
 LayerMachine, TiledMachine = sram.LayerMachine, sram.TiledMachine
 build = sram.build
@@ -24,6 +25,7 @@ __all__ = [
     "BitMachine",
     "Counts",
     "Cycle",
+    "InPlaceMachine",
     "LayerMachine",
     "Ledger",
     "MacroSpec",

@@ -101,6 +101,17 @@ class LayerRtl:
         return words.rom(self.programs)
 
     @property
+    def units(self) -> list[str]:
+        """What runs in a phase: the instances of the macros."""
+        return [f"tile{t}" for t in range(self.plan.row_tiles)]
+
+    counted = {}  # counters that a testbench gets otherwise than `bench.GOT` says
+
+    def pops(self, i: int) -> str:
+        """The testbench's count of spikes that left a queue."""
+        return " + ".join(f"m{i}_{t}.pops" for t in range(self.plan.row_tiles))
+
+    @property
     def pcw(self) -> int:
         return bits(len(self._rom[0]))
 
@@ -204,6 +215,7 @@ endmodule
 
 MACRO = """\
   wire [{COLS}-1:0] tags{t};
+  wire takes{t};
   wire [{COLS}-1:0] bus{t} = {bus};
   macro #(.ROWS({ROWS}), .COLS({COLS}), .RW({RW}), .PORTS({PORTS}), .B({B}),
     .USED({USED}), .LINES({LINES}), .PCW({PCW}), .DEPTH({DEPTH}), .DW({DW}),
@@ -211,4 +223,4 @@ MACRO = """\
     .CELLS("cells{i}_{t}.hex")) tile{t} (.clk(clk), .rst(rst), .rest(rest),
     .go(go[{t}]), .queued(queued[{t}]), .start(start[{t}*{PCW} +: {PCW}]),
     .push(to[{t}]), .swap(swap), .row(row), .lam(lam), .theta(theta), .bus(bus{t}),
-    .send(send{t}), .ends(ends[{t}]), .tags(tags{t}));"""
+    .send(send{t}), .ends(ends[{t}]), .tags(tags{t}), .takes(takes{t}));"""

@@ -67,14 +67,20 @@ def chained(ck: Checkpoint) -> None:
 
 
 def hardware(
-    machines: list[LayerMachine], used: list, states, ledger, events, clips: int
+    machines: list[LayerMachine],
+    used: list,
+    states,
+    ledger,
+    events,
+    clips: int,
+    kind=LayerRtl,
 ) -> Hardware:
     """Everything about layers in a row, and what their testbench expects."""
     indptr, channel = events
     steps = (len(indptr) - 1) // clips
     layers, depth = [], _depth(machines[0], indptr, channel)
     for i, (machine, columns) in enumerate(zip(machines, used)):
-        layers.append(LayerRtl(machine, i, steps, depth, columns))
+        layers.append(kind(machine, i, steps, depth, columns))
         depth = machine.plan.outputs  # of the next one: no more than all spike
     out = {f"{name}.v": source(name) for name in (*MODULES, *BENCH_ONLY)}
     out |= {"language.vh": words.header(), "chip.v": bench.chip(layers)}

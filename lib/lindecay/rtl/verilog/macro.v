@@ -12,7 +12,8 @@ module macro #(
   input go, queued, input [PCW-1:0] start,
   input push, swap, input [RW-1:0] row,
   input [B-1:0] lam, theta,
-  input [COLS-1:0] bus, output [COLS-1:0] send, output ends, output [COLS-1:0] tags
+  input [COLS-1:0] bus, output [COLS-1:0] send, output ends, output [COLS-1:0] tags,
+  output takes                        // this cycle adds what the bus holds
 );
   wire [`LINE-1:0] line;
   wire [RW-1:0] head, weight;
@@ -43,6 +44,7 @@ module macro #(
     array (.clk(clk), .masked(line[`AT_MASKED]), .wl_a(wl_a), .wl_b(wl_b), .wl_w(wl_w),
       .d(d), .bl_a(bl_a), .bl_b(bl_b));
   wire [B-1:0] register = line[`AT_Y] == `Y_THETA ? theta : lam;
+  assign takes = line[`AT_Y] == `Y_BUS;
   wire broadcast = register[line[`AT_BIT]];
   columns #(.COLS(COLS)) below (.clk(clk), .rst(rst | rest), .on(run), .line(line),
     .a(bl_a), .b(bl_b), .bus(bus), .broadcast(broadcast), .d(d), .send(send),

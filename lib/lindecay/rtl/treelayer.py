@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lindecay.events import Clips
+from lindecay.integer import as_events
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import project
 from lindecay.rtl.emulator import InPlaceMachine, Ledger, MacroSpec, emulate
@@ -150,13 +151,25 @@ endmodule
 """
 
 
-def network(ck: Checkpoint, clips: Clips) -> project.Hardware:
+def readout(ck: Checkpoint, clips: Clips) -> tuple[Checkpoint, Clips]:
+    """The last layer alone, with the spikes that the emulated layers before it send."""
+    before = Checkpoint(ck.meta, ck.layers[:-1])
+    sent = emulate(before, clips, record=False).trace.layers[-1].S
+    indptr, channel = as_events(sent)
+    told = {"indptr": indptr, "channel": channel, "channels": sent.shape[-1]}
+    return Checkpoint(ck.meta, ck.layers[-1:]), replace(clips, **told)
+
+
+def network(ck: Checkpoint, clips: Clips, rows: int = 256) -> project.Hardware:
     """A fully connected network in layout C, membranes in place.
+
+    Args:
+        rows: of a macro.
 
     Raises:
         Fault: a layer with more inputs than a macro has rows, or a wiring of its own.
     """
-    spec = MacroSpec(layout="C")
+    spec = MacroSpec(layout="C", rows=rows)
     project.chained(ck)
     for layer in ck.layers:
         if layer.inputs > spec.rows:

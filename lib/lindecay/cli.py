@@ -208,19 +208,59 @@ def prove(
     profile_name: Profile = "quick",
     arm: str = "ldlif",
     seed: int = 0,
+    rtl: Annotated[bool, typer.Option("--rtl", help="the Verilog, one clip")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Training = integers = array, every bit. Example: lindecay prove nmnist --json"""
     from lindecay.prove import prove as proof
 
-    found = proof(name, profile(profile_name).name, arm=arm, seed=seed)
+    found = proof(name, profile(profile_name).name, arm=arm, seed=seed, rtl=rtl)
     if as_json:
         say(found)
     else:
         _columns(found["layers"], f"{name}: {found['clips']} clips, {found['source']}")
         for key in ("membranes_compared", "spikes_compared", "differences"):
             print(f"{key}: {found[key]:,}")
+        for key, value in found.get("rtl", {}).items():
+            print(f"rtl {key}: {value:,}")
     raise typer.Exit(1 if found["differences"] else 0)
+
+
+@app.command()
+def rtl(
+    checkpoint: Annotated[str, typer.Argument(help="an integer checkpoint, .npz")],
+    out: Annotated[str, typer.Option(help="a new folder")],
+    clips: Annotated[int, typer.Option(help="clips that it must get right")] = 1,
+    steps: Annotated[int, typer.Option(help="of the first clip only; 0: all")] = 0,
+    vcd: Annotated[bool, typer.Option("--vcd", help="run it, keep the waves")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A network as Verilog. Example: lindecay rtl mine.npz --out rtl --clips 1"""
+    from lindecay import rtl as room
+
+    found = room.written(checkpoint, out, clips, steps, vcd)
+    say(found) if as_json else _columns([found])
+    raise typer.Exit(1 if found.get("differences") else 0)
+
+
+@app.command()
+def gates(
+    again: Annotated[
+        bool, typer.Option("--again", help="measure, do not read")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="commit the rows")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ratios of datapaths in real cells. Example: lindecay gates --json"""
+    from lindecay.energy import hardware, mapped
+
+    def tell(row) -> None:
+        print(row, file=sys.stderr, flush=True)
+
+    found = mapped.report(again or keep, keep, tell)
+    if keep:
+        hardware.keep(hardware.measure(tell))
+    say(found) if as_json else _columns(found["scopes"], found["source"])
 
 
 @app.command()

@@ -8,6 +8,7 @@ import copy
 import io
 import pickle
 import warnings
+import warnings
 
 import numpy as np
 import pytest
@@ -325,7 +326,6 @@ SURROGATES = [
     surrogate.straight_through_estimator(),
     surrogate.triangular(0.5),
     surrogate.SFS(7, 2),
-    surrogate.LSO(0.2),
     surrogate.spike_rate_escape(2, 5),
 ]
 
@@ -340,10 +340,10 @@ def test_a_used_network_can_be_pickled(grad):
     torch.save(net, file)
     file.seek(0)
     twins = [pickle.loads(pickle.dumps(net)), torch.load(file, weights_only=False)]
-    want = net(2 * x)
+    want, mem = net(2 * x), net[1].mem.clone()
     for twin in twins:
-        assert torch.equal(twin(2 * x), want) and torch.equal(twin[1].mem, net[1].mem)
-        neurons.reset(twin)
+        assert torch.equal(twin(2 * x), want) and torch.equal(twin[1].mem, mem)
+    for twin in twins:  # snnTorch's own reset knows the new layer too
         utils.reset(twin)
         assert not twin[1].mem.any()
 

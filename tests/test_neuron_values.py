@@ -8,7 +8,6 @@ import copy
 import io
 import pickle
 import warnings
-import warnings
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ import torch
 from snntorch import surrogate, utils
 from torch import nn
 
-from lindecay import kernels, neurons
+from lindecay import kernels
 from lindecay.neurons import LinearDecayLIF as LIF
 from lindecay.settings import Fault
 

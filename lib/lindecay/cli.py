@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 red (a claim moved, a proof differs, a chapter raised), 2 
 input was wrong.
 """
 
+import errno
 import json
 import re
 import sys
@@ -24,6 +25,9 @@ app = typer.Typer(
 data = typer.Typer(help="Event recordings: what is here, get, verify.")
 app.add_typer(data, name="data", no_args_is_help=True)
 
+PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+PLACES += (errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
+
 Profile = Annotated[str, typer.Option("--profile", "-p", help="quick or paper")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")]
 
@@ -35,12 +39,37 @@ def main() -> None:
     except Fault as fault:
         print(f"lindecay: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        if error.errno not in PLACES:
+            raise
+        where = f" in {error.filename}" if error.filename else ""
+        print(
+            f"lindecay: cannot read or write: {error.strerror}{where}", file=sys.stderr
+        )
+        raise SystemExit(2) from None
     except ModuleNotFoundError as error:
         if (error.name or "lindecay").startswith("lindecay"):
             raise
         told = f"lindecay: this command needs the package {error.name!r}; `make setup`"
         print(f"{told} installs everything", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from lindecay import __version__
+
+        print(f"lindecay {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def say(what: Any) -> None:
@@ -187,6 +216,7 @@ def sweep(
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
     from lindecay import protocol
 
+    _least("--workers", workers, 1)
     if not studies:
         rows = protocol.listing(protocol.folder())
         return say(rows) if as_json else _columns(rows)
@@ -209,11 +239,14 @@ def prove(
     arm: str = "ldlif",
     seed: int = 0,
     rtl: Annotated[bool, typer.Option("--rtl", help="the Verilog, one clip")] = False,
+    train: Annotated[bool, typer.Option("--train", help="train it if need be")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Training = integers = array, every bit. Example: lindecay prove nmnist --json"""
     from lindecay.prove import prove as proof
 
+    _least("--seed", seed, 0)
+    _will_train(name, profile(profile_name), arm, seed, train)
     found = proof(name, profile(profile_name).name, arm=arm, seed=seed, rtl=rtl)
     if as_json:
         say(found)
@@ -297,6 +330,10 @@ def check(
     """Judge every published number. Example: lindecay check --json"""
     from lindecay import claims
 
+    _one_of({"--json": as_json, "--markdown": markdown, "--badge": badge})
+    if accept and with_file:
+        what = "somebody else's numbers cannot become the committed verdicts"
+        raise Fault(what, found="--accept --with", do="leave one of them out")
     if schema:
         return say(claims.schemas())
     if keys:
@@ -455,3 +492,38 @@ def doctor(as_json: AsJson = False) -> None:
 def _known(given: str, there: list[str], what: str) -> None:
     if given not in there:
         raise Fault(what, expected=" or ".join(there), found=repr(given))
+
+
+def _least(option: str, given: int, least: int) -> None:
+    if given < least:
+        raise Fault(option, expected=f"a whole number from {least}", found=given)
+
+
+def _one_of(options: dict[str, bool]) -> None:
+    given = [name for name, on in options.items() if on]
+    if len(given) > 1:
+        raise Fault(
+            "one form of output at a time", expected="one", found=" ".join(given)
+        )
+
+
+def _will_train(name: str, size, arm: str, seed: int, allowed: bool) -> None:
+    """Say what a proof trains first; a seed that no chapter uses only if asked."""
+    from lindecay import training
+    from lindecay.prove import SUBJECTS
+
+    if name not in SUBJECTS:
+        return  # told by the proof
+    plan, _ = SUBJECTS[name](size.name, arm, seed)
+    if training.trained(plan):
+        return
+    told = (
+        f"{name} {arm} seed {seed} is not trained yet; it takes about {MINUTES[name]}"
+    )
+    if seed not in size.seeds and not allowed:
+        seeds = ", ".join(map(str, size.seeds))
+        raise Fault(told, expected=f"seed {seeds}", found=seed, do="or add --train")
+    print(f"lindecay: {told}; training", file=sys.stderr)
+
+
+MINUTES = {"nmnist": "half a minute", "shd": "a minute", "dvsgesture": "a minute"}

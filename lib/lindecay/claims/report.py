@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lindecay.claims import audit, follows, page, sealed, stamps
+from lindecay.claims import audit, follows, given, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load
 from lindecay.claims.sets import reference
 from lindecay.results import Result
 from lindecay.results import load as load_set
-from lindecay.results import read as read_file
 from lindecay.settings import profile as known_profile
 from lindecay.store import write_atomic
 
@@ -88,7 +87,7 @@ def check(profile: str = "quick", with_file: str | Path | None = None) -> Report
     if with_file is None:
         kept = reference()
         return _vouched(report_on(profile, _without_own(load_set(profile)), kept), kept)
-    here = read_file(Path(with_file))
+    here = given.read(Path(with_file))
     named = next((r.profile for r in here.values()), profile)
     return report_on(named, here, reference(), foreign=True)
 

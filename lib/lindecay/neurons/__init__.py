@@ -2,9 +2,11 @@
 
 from lindecay.neurons.convert import convert, from_leaky
 from lindecay.neurons.exchange import to_nir
-from lindecay.neurons.lif import LinearDecayLIF, NoBeta, Within, named, reset
+from lindecay.neurons.lif import Above, LinearDecayLIF, NoBeta, Within, reset
+from lindecay.neurons.surrogates import named
 
 __all__ = [
+    "Above",
     "LinearDecayLIF",
     "NoBeta",
     "Within",

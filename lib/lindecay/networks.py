@@ -3,7 +3,7 @@
 Each layer: I = W x for all time steps at once, then the neuron's time loop. With a
 grid the same code runs on integers held in float32 (see quantization).
 
-The paper publishes no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
+The summary gives no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
 """
 
 import math

@@ -40,9 +40,14 @@ CYCLES = {  # at equal area, for any number of neurons
 SHADES = {  # verdict: (fill, sign); the sign repeats the colour
     "exact": ("#009E73", "="),
     "within-tolerance": ("#56B4E9", "~"),
-    "trend-only": ("#E69F00", "/"),
-    "differs": ("#D55E00", "x"),
-    "paper-inconsistent": ("#CC79A7", "!"),
+    "trend-only": ("#56B4E9", "/"),
+    "unresolved": ("#CC79A7", "u"),
+    "scope-dependent": ("#CC79A7", "s"),
+    "differs": ("#E69F00", "x"),
+    "consistent": ("#BBBBBB", "c"),
+    "adopted": ("#BBBBBB", "a"),
+    "holds-in-our-array": ("#009E73", "h"),
+    "paper-inconsistent": ("#E69F00", "!"),
     "not-comparable": ("none", "?"),
     "not-attempted": ("none", "-"),
 }
@@ -227,8 +232,9 @@ def strip(build: Build, uri: str) -> str:
             mark = f'<i style="{look}" aria-hidden="true">{sign}</i>'
             words.append(f"<span>{mark} {count} {name}</span>")
     total, cited = (int(_of(build, f"claims.{k}")) for k in ("total", "cited"))
-    own = f"{total - cited} claims of the paper and {cited} numbers that it cites"
-    link = f'<p><a href="{uri}">{own}, each with its verdict</a></p>'
+    own = f"{total} claims of the paper"
+    more = f" ({cited} numbers that it cites are listed beside them)"
+    link = f'<p><a href="{uri}">{own}, each with its verdict</a>{more}</p>'
     return (
         f'<div class="strip"><p class="cells" aria-hidden="true">{cells}</p>'
         f"<p>{' '.join(words)}</p>{link}</div>"

@@ -123,14 +123,21 @@ def run(
     assume: Annotated[str, typer.Option(help="other choices than ours, a file")] = "",
     force: Annotated[bool, typer.Option(help="run even what did not change")] = False,
     book: Annotated[bool, typer.Option("--book", help="then render the pages")] = False,
+    knob: Annotated[
+        list[str] | None, typer.Option("-P", help="another value: name=value")
+    ] = None,
 ) -> None:
     """Run the chapters that changed. Example: lindecay run 04 --book"""
     if assume:
         return _assumed(assume, profile_name, keep=True)
-    from lindecay.site import build
+    from lindecay.site import build, knobs
 
     try:
         with build.alone():
+            if knob:
+                given = knobs.parsed(knob)
+                rows = build.run_turned(chapters or [], profile_name, given)
+                return _columns(rows or [{"id": "no number moved"}])
             build.run_chapters(chapters or [], profile_name, force)
             if book:
                 build.render(profile_name)

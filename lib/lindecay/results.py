@@ -112,7 +112,33 @@ def publish_many(numbers: Mapping[str, Any], **common: Any) -> dict[str, Result]
         made[id] = Result(id=id, **stamp)
     kept = read(result_file()) if result_file().exists() else {}
     save(result_file(), kept | made)
+    if os.environ.get("LINDECAY_LAB"):
+        print(*beside(made), sep="", end="")
     return made
+
+
+def beside(made: Mapping[str, Result]) -> list[str]:
+    """A line for each number that differs from the published one.
+
+    The published ones are this checkout's build, else the committed run.
+    """
+    known = _published(next(iter(made.values())).profile if made else "quick")
+    return [
+        f"{id}: published {known[id].text()}, yours {result.text()}\n"
+        for id, result in made.items()
+        if id in known and known[id].value != result.value
+    ]
+
+
+@cache
+def _published(profile: str) -> dict[str, Result]:
+    found = {}
+    for scope in ("reference", profile):
+        try:
+            found |= load(scope)
+        except Fault:  # no checkout around: the committed numbers alone
+            continue
+    return found
 
 
 def save(path: Path, results: dict[str, Result]) -> None:

@@ -25,7 +25,7 @@ ASKS = {
     "speakers": "SHD, one training speaker out at a time",
     "further": "decays that do not learn; shift-exponential",
     "weights": "SHD, weights of 1 to 8 bits and float",
-    "folds": "N-MNIST, five folds of all clips, five seeds",
+    "folds": "N-MNIST, five folds of all clips; asked for five seeds",
     "axes": "N-MNIST, one axis of the grid at a time",
     "decays": "N-MNIST, six horizons to start from",
     "sizes": "N-MNIST, neurons and bins nobody gave",
@@ -344,6 +344,23 @@ def sizes_numbers(table: pd.DataFrame) -> dict:
     """The smallest and the largest drop of that table."""
     ends = [float(table["drop, points"].min()), float(table["drop, points"].max())]
     return {"protocol.sizes.drops": number(ends, digits=2, unit="points", **ROWS)}
+
+
+def small(seeds: int, epochs: int, clips: int) -> Study:
+    """The study that a page trains there and then, with other sizes.
+
+    Args:
+        seeds: how many, paired over the arms.
+        clips: training clips, chosen once.
+    """
+    first = [task for task in protocol.tasks("quick") if task.seed == 0]
+    rows = [
+        protocol.row_of(replace(task, seed=seed, epochs=epochs, clips=clips))
+        for seed in range(seeds)
+        for task in first
+    ]
+    labels = {f"{r['data']} {r['judged']}": r["labels"] for r in rows}
+    return Study("quick", len(rows), rows, labels)
 
 
 def live_numbers(live: Study, clips: int) -> dict:

@@ -167,6 +167,21 @@ def _average(tracer, args, kwargs, out):
     return value.then(ir.Sum(size, stride, pads), ir.Scale(np.asarray(factor)))
 
 
+def _powers(tracer, args, kwargs, out):
+    """Pooling by a norm: of the first norm, and of spikes, it is the sum."""
+    names = ("input", "norm_type", "kernel_size", "stride", "ceil_mode")
+    x, norm, size, stride, ceil = _take(args, kwargs, names)
+    value, size = tracer.of(x), _sides(size, 1, 2)
+    stride = _sides(stride, 1, 2) if stride not in (None, (), []) else size
+    spikes = value is not None and not any(
+        t.leaf is None or any(not isinstance(op, ir.Shaped) for op in t.ops)
+        for t in value.terms
+    )
+    if not spikes or float(norm) != 1 or ceil:
+        return None
+    return value.then(ir.Sum(size, stride))
+
+
 def _adaptive(tracer, args, kwargs, out):
     value, x = tracer.of(args[0]), args[0]
     sides = [(a, b) for a, b in zip(x.shape[-2:], out.shape[-2:])]
@@ -363,6 +378,7 @@ HANDLERS = {
     "batch_norm": _batch_norm,
     "avg_pool2d": _average,
     "adaptive_avg_pool2d": _adaptive,
+    "lp_pool2d": _powers,
     "max_pool2d": _largest,
     "add": _add(1),
     "iadd": _add(1),

@@ -136,7 +136,8 @@ def _ends(table: pd.DataFrame, column: str) -> list[int]:
 
 def yours(report: dict) -> pd.DataFrame:
     """Spikes and agreement (per cent) of each layer of a network of one's own."""
-    table = pd.DataFrame(report["layers"])
+    keys = ["name", "neurons", "law", "spikes", "spikes_float", "agreement"]
+    table = pd.DataFrame(report["layers"])[keys]
     return table.assign(agreement=(100 * table["agreement"]).round(2))
 
 

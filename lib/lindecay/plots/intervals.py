@@ -72,7 +72,7 @@ def ranges(
     bounds: tuple[str, str] | None = ("interval_low", "interval_high"),
     width: float = 4.6,
 ) -> Picture:
-    """Ours beside the paper's, an axis from zero for each row of the table.
+    """Ours beside the paper's, an axis that holds zero for each row of the table.
 
     Args:
         label: the column with the words below each axis.

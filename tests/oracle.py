@@ -34,8 +34,12 @@ def load(path: Path) -> dict:
     return {"meta": meta, "layers": layers}
 
 
-def decay(law: str, V: np.ndarray, lam, beta=0, n=0) -> np.ndarray:
+def decay(law: str, V: np.ndarray, lam, beta=0, n=0, rounding=None) -> np.ndarray:
     """One step of decay on whole numbers."""
+    if rounding == "trunc":  # beta V / 2^n towards zero
+        return np.sign(V) * ((np.abs(V) * beta) // 2**n)
+    if rounding == "half_up":  # V - V/2^k, the part to nearest, ties upwards
+        return V - np.floor_divide(2 * V + 2**beta, 2 * 2**beta)
     if law == "shrink":
         return np.sign(V) * np.maximum(np.abs(V) - lam, 0)
     if law == "floor":
@@ -85,7 +89,9 @@ def step(meta: dict, layer: dict, V: np.ndarray, x: np.ndarray) -> dict:
     """One step of one layer: V [clips, out], x [clips, in] of 0 and 1."""
     low, high = -(2 ** (meta["B"] - 1)), 2 ** (meta["B"] - 1) - 1
     law, lam, theta = meta["law"], layer["lam"], layer["theta"]
-    rest = decay(law, V, lam, layer.get("beta", 0), layer["shift"])
+    rest = decay(
+        law, V, lam, layer.get("beta", 0), layer["shift"], meta.get("rounding")
+    )
     late = theta * (V > theta) if meta["reset"] == "late" else 0
     raw = rest - late + current(layer, x) * 2 ** meta["f"] + layer.get("bias", 0)
     if law == "floor_after":

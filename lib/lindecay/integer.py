@@ -80,6 +80,14 @@ def _decay(law, v, lam, beta, shift, u, cleared):
     elif law == 5:  # V - (V >> k), truncating
         for j in range(len(v)):
             u[j] = kind(v[j] - (v[j] >> beta[j]))
+    elif law == 7:  # beta V / 2^n, towards zero
+        for j in range(len(v)):
+            size = kind((abs(np.int64(v[j])) * beta[j]) >> shift)
+            u[j] = size if v[j] >= zero else kind(-size)
+    elif law == 8:  # V - V/2^k, the part to nearest, ties upwards
+        for j in range(len(v)):
+            half_k = (1 << beta[j]) >> 1
+            u[j] = kind(v[j] - ((v[j] + half_k) >> beta[j]))
     else:
         u[:] = v
     for j in range(len(v)):
@@ -246,7 +254,7 @@ def run_layer(
         layer.row("bias").astype(kind),
         layer.row("theta").astype(kind),
         layer.row("lam").astype(kind),
-        LAWS.index(ck.law),
+        code(ck),
         layer.row("beta").astype(np.int64),
         layer.beta_shift or 0,
         RESETS.index(ck.reset),
@@ -267,6 +275,12 @@ def run_layer(
         clears, clamps, sops = _run(indptr, channel, rows, *rest)
     kept = (U, V) if record else (None, None)
     return LayerTrace(layer.name, *kept, S, int(clears), int(clamps), int(sops))
+
+
+def code(ck: Checkpoint) -> int:
+    """The number of law and rounding that the compiled loops know."""
+    beyond = {("exponential", "trunc"): 7, ("shift", "half_up"): 8}
+    return beyond.get((ck.law, ck.rounding), LAWS.index(ck.law))
 
 
 def pooled(layer: Layer, indptr, channel) -> tuple[np.ndarray, np.ndarray]:

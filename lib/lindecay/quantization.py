@@ -24,6 +24,7 @@ from lindecay.store import write_atomic
 
 FORMAT = 1
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
+ROUNDINGS = {"exponential": ("nearest", "trunc"), "shift": ("floor", "half_up")}
 RESETS = ("subtract", "zero", "none", "late")  # late: after the next decay
 EXACT = 2**24  # float32 holds every integer up to here
 
@@ -183,6 +184,12 @@ class Checkpoint:
         return self.meta["law"]
 
     @property
+    def rounding(self) -> str | None:
+        """Of the decay; a checkpoint that does not say has its law's first one."""
+        usual = ROUNDINGS.get(self.law, (None,))[0]
+        return self.meta.get("rounding", usual)
+
+    @property
     def reset(self) -> str:
         return self.meta["reset"]
 
@@ -283,6 +290,9 @@ def check(ck: Checkpoint, where: str) -> Checkpoint:
         refuse("unknown decay law", " or ".join(LAWS), repr(ck.law))
     if ck.reset not in RESETS:
         refuse("unknown reset", " or ".join(RESETS), repr(ck.reset))
+    if ck.rounding not in ROUNDINGS.get(ck.law, (None,)):
+        allowed = ROUNDINGS.get(ck.law, ("none",))
+        refuse(f"rounding of {ck.law}", " or ".join(allowed), repr(ck.rounding))
     before = None
     for layer in ck.layers:
         check_bits(f"{layer.name}: weight bits", layer.bits, 1, 8)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from lindecay.decay import LAWS as _LAWS
+from lindecay.decay.laws import ROUNDINGS as _ROUNDINGS
 from lindecay.settings import Fault
 
 LAWS = tuple(_LAWS)
 RESETS = ("subtract", "zero", "none")
 SURROGATES = ("fast_sigmoid", "atan", "sigmoid", "straight")
-ROUNDINGS = ("nearest", "floor")
+ROUNDINGS = tuple(_ROUNDINGS)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ class LinearDecayLIF(snn.Leaky):
     def _beta_now(self, like) -> Tensor:
         if self.law.name != "exponential":
             return torch.ones((), dtype=like.dtype, device=like.device)
-        return self.beta.clamp(0, 2.0 ** (self.rule.shift or 0))
+        return decay.held(self.beta, 0, 2.0 ** (self.rule.shift or 0))
 
     def _base_state_function(self, input_):
         """Decay and integrate; everything else of `snn.Leaky` builds on this."""

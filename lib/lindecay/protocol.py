@@ -290,11 +290,11 @@ def run(
 
     study_of = {task: name for name in names for task in tasks(name)}
     wanted = [t for t in study_of if again or not _held(t, study_of[t], home)]
-    if waiting := [t for t in wanted if waits(t)]:
-        arms = ", ".join(sorted({t.arm for t in waiting}))
-        told(f"{len(waiting)} tasks wait until open-tune has all horizons of {arms}")
-        wanted = [t for t in wanted if not waits(t)]
     told(f"{len(study_of) - len(wanted)} rows are there, {len(wanted)} to run")
+    if waiting := [task for task in wanted if waits(task)]:
+        arms = ", ".join(sorted({task.arm for task in waiting}))
+        told(f"{len(waiting)} of them wait until open-tune has every horizon of {arms}")
+        wanted = [task for task in wanted if not waits(task)]
     if not wanted:
         return []
     cluster = None

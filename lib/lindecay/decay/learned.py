@@ -54,12 +54,12 @@ def whole(x: Tensor) -> Tensor:
 
 
 def raw(share: Tensor) -> Tensor:
-    """The number r whose sigmoid is `share`, within ±REACH; shares of 0 and 1 too.
+    """The number r whose sigmoid is `share`, within ±REACH; shares beyond 0 and 1 too.
 
     >>> raw(torch.tensor([0.0, 0.5, 1.0])).tolist()
     [-8.0, 0.0, 8.0]
     """
-    share = torch.as_tensor(share).double()
+    share = torch.as_tensor(share).double().clamp(0, 1)
     return (share.log() - torch.log1p(-share)).clamp(-REACH, REACH).float()
 
 

@@ -83,12 +83,11 @@ def test_a_shift_is_the_product_that_training_runs():
     for k in range(1, 8):
         part = learned.shift_as_beta(torch.tensor(float(k))) * v / 2**7
         floor = v - torch.floor(v / 2**k)
-        near = v - torch.floor(v / 2**k + 0.5)
+        near = v - laws.round_half_away(v / 2**k)
         assert torch.equal(laws.rounded(part, "ceil"), floor)
-        assert torch.equal(laws.rounded(part, "half_down"), near)
-        for law, wanted in (("shift", floor), ("half_up", near)):
-            how = ("shift", "half_up") if law == "half_up" else ("shift", None)
-            told = oracle.decay(how[0], v.long().numpy(), 0, k, 0, how[1])
+        assert torch.equal(laws.rounded(part, "half_in"), near)
+        for how, wanted in ((None, floor), ("nearest", near)):
+            told = oracle.decay("shift", v.long().numpy(), 0, k, 0, how)
             assert np.array_equal(told, wanted.long().numpy())
 
 
@@ -105,8 +104,11 @@ def test_only_rounding_towards_rest_does_not_stall():
 
 def test_a_neuron_that_starts_without_a_leak_learns_one():
     """Currents that ask for a leak: from beta = 1 and lambda = 0, all laws."""
-    for law, lsb in (("exponential", {"beta": 1.0}), ("shrink", {"lam": 0.0})):
-        lif = LinearDecayLIF(law=law, learn_beta=True, learn_lam=True, **lsb)
+    for law, start in (
+        ("exponential", {"beta": 1.0, "learn_beta": True}),
+        ("shrink", {"lam": 0.0, "learn_lam": True}),
+    ):
+        lif = LinearDecayLIF(law=law, **start)
         moves = torch.optim.SGD([p for p in lif.parameters()], lr=0.02)
         for _ in range(20):
             _, v = lif(torch.zeros(1, 1), torch.full((1, 1), 0.8))
@@ -120,7 +122,7 @@ def test_a_neuron_that_starts_without_a_leak_learns_one():
 def test_a_beta_pushed_outside_comes_back(law):
     parameter = "beta" if law == "exponential" else "lam"
     outside = 1.2 if law == "exponential" else -0.2
-    lif = LinearDecayLIF(law=law, learn_beta=True, learn_lam=True)
+    lif = LinearDecayLIF(law=law, **{f"learn_{parameter}": True})
     with torch.no_grad():
         getattr(lif, parameter).fill_(outside)
     _, v = lif(torch.zeros(1, 1), torch.full((1, 1), 0.8))

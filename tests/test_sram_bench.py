@@ -2,8 +2,8 @@
 
 import pytest
 
+from lindecay.bench.array import _line, large, work
 from lindecay.sram import tally
-from lindecay.sram.bench import _line, large, work
 
 
 def test_a_line_through_times_tells_what_is_fixed():

@@ -11,7 +11,8 @@ from lindecay import integer, sram
 from lindecay.quantization import Checkpoint, Layer, check
 from lindecay.settings import Fault
 from lindecay.sram import MacroSpec, closed_forms, mutants
-from lindecay.sram.tiles import TiledMachine, unrolled
+from lindecay.sram.place.conv import unrolled
+from lindecay.sram.serial.tiles import TiledMachine
 from test_integer import clips_of, planes
 from test_sram import assert_equal_to_both
 

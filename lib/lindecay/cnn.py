@@ -3,7 +3,7 @@
     I[o, y, x] = sum W[o, c, dy, dx] · OR-pooled S[c, stride·y + dy, stride·x + dx]
 
 2 x 32 x 32 - 16c5 stride 2 - 32c3 - OR pool 2 - fc11: 3136, 4608 and 11 neurons, no
-bias, 4-bit weights, one threshold and one decay a layer. The paper publishes no sizes
+bias, 4-bit weights, one threshold and one decay a layer. The summary gives no sizes
 and no preprocessing; these are our choices (see 91_assumptions):
 
 - window: the first 1.45 s of a clip; what comes later is dropped, a shorter clip ends

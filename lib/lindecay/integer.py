@@ -4,6 +4,7 @@
     V  = U - theta * S        (or 0, or U: the reset)
 
 or, reset "late", snnTorch's habit: U stays, and the next step decays and subtracts.
+The sum runs over all bundles of synapses, and over an event as often as it comes.
 
 Fast because an input event only gathers one row of weights, or adds one kernel around
 its place. It is the middle party of every proof: training forward = integer network =
@@ -15,9 +16,19 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from lindecay.checkpoints import CLIPS, LAWS, RESETS, Checkpoint, Layer, Synapse, pair
 from lindecay.events import Clips
-from lindecay.quantization import LAWS, RESETS, Checkpoint, Layer
 from lindecay.settings import Fault
+
+AT_ONCE = 2**24  # currents held at a time where bundles are added up
+ROUNDED = {  # law and rounding -> the branch of `_decay`
+    ("exponential", "nearest"): LAWS.index("exponential"),
+    ("shift", "floor"): LAWS.index("shift"),
+    ("exponential", "floor"): len(LAWS),
+    ("exponential", "trunc"): len(LAWS) + 1,
+    ("shift", "nearest"): len(LAWS) + 2,
+    ("shift", "trunc"): len(LAWS) + 3,
+}
 
 
 @dataclass
@@ -31,6 +42,7 @@ class LayerTrace:
     clears: int  # membranes that the decay brought to rest
     clamps: int  # integration results outside [V_min, V_max]
     sops: int  # input events times fan-out
+    last: np.ndarray | None = None  # int32 [clips, out]: V after the last step
 
     @property
     def spikes(self) -> int:
@@ -42,6 +54,15 @@ class Trace:
     """What a network did with some clips."""
 
     layers: list[LayerTrace]
+    readout: str = "count"
+
+    @property
+    def scores(self) -> np.ndarray:
+        """What the classes are judged by: spikes, or membranes at the end [clips]."""
+        last = self.layers[-1]
+        if self.readout == "count":
+            return self.counts
+        return last.V[:, -1] if last.last is None else last.last
 
     @property
     def counts(self) -> np.ndarray:
@@ -50,8 +71,8 @@ class Trace:
 
     @property
     def predictions(self) -> np.ndarray:
-        """The class with most spikes, the first of equals, int64 [clips]."""
-        return self.counts.argmax(1)
+        """The class with the largest score, the first of equals, int64 [clips]."""
+        return self.scores.argmax(1)
 
 
 @njit(cache=True)
@@ -80,14 +101,21 @@ def _decay(law, v, lam, beta, shift, u, cleared):
     elif law == 5:  # V - (V >> k), truncating
         for j in range(len(v)):
             u[j] = kind(v[j] - (v[j] >> beta[j]))
-    elif law == 7:  # beta V / 2^n, towards zero
+    elif law == 7:  # the product's floor
+        for j in range(len(v)):
+            u[j] = kind((np.int64(v[j]) * beta[j]) >> shift)
+    elif law == 8:  # the product cut towards zero
         for j in range(len(v)):
             size = kind((abs(np.int64(v[j])) * beta[j]) >> shift)
             u[j] = size if v[j] >= zero else kind(-size)
-    elif law == 8:  # V - V/2^k, the part to nearest, ties upwards
+    elif law == 9:  # V - V / 2^k to nearest, ties away from zero
         for j in range(len(v)):
-            half_k = (1 << beta[j]) >> 1
-            u[j] = kind(v[j] - ((v[j] + half_k) >> beta[j]))
+            lost = (abs(np.int64(v[j])) + ((1 << beta[j]) >> 1)) >> beta[j]
+            u[j] = kind(v[j] - lost) if v[j] >= zero else kind(v[j] + lost)
+    elif law == 10:  # V - V / 2^k cut towards zero
+        for j in range(len(v)):
+            lost = abs(np.int64(v[j])) >> beta[j]
+            u[j] = kind(v[j] - lost) if v[j] >= zero else kind(v[j] + lost)
     else:
         u[:] = v
     for j in range(len(v)):
@@ -155,8 +183,9 @@ def _kept(c, t, steps, u, v, U, V, lanes, counts):
 
 @njit(cache=True)
 def _run(
-    indptr, channel, rows, bias, theta, lam, law, beta, shift, reset, low, high, U, V, S
-):
+    indptr, channel, rows, bias, theta, lam, law, beta, shift, reset, low, high, U, V,
+    S, last,
+):  # fmt: skip
     """A linear layer: an event adds its row of weights."""
     clips, steps, out = S.shape
     current, u, v = bias.copy(), bias.copy(), bias.copy()
@@ -172,6 +201,7 @@ def _run(
                 lanes,
             )  # fmt: skip
             _kept(c, t, steps, u, v, U, V, lanes, counts)
+        last[c] = v
     return counts[0], counts[1], channel.size * out
 
 
@@ -200,7 +230,7 @@ def _scatter(events, kernels, plane, stride, padding, sums):
 @njit(cache=True)
 def _run_planes(
     indptr, channel, kernels, plane, stride, padding, sums, bias, theta, lam, law,
-    beta, shift, reset, low, high, U, V, S,
+    beta, shift, reset, low, high, U, V, S, last,
 ):  # fmt: skip
     """A convolution: an event adds its kernel around its place."""
     clips, steps, out = S.shape
@@ -222,48 +252,135 @@ def _run_planes(
                 lanes,
             )  # fmt: skip
             _kept(c, t, steps, u, v, U, V, lanes, counts)
+        last[c] = v
     return counts[0], counts[1], sops
 
 
-def narrowest(ck: Checkpoint, layer: Layer, indptr: np.ndarray):
+@njit(cache=True)
+def _settled(
+    current, theta, lam, law, beta, shift, reset, low, high, v, U, V, S, first
+):
+    """Steps from given currents [clips, n, out]; `v` [clips, out] is the state.
+
+    Writes steps `first` … of U, V (where they are kept) and S; clears and clamps.
+    """
+    clips, steps, out = current.shape
+    u, counts = v[0].copy() if clips else v.copy().ravel(), np.zeros(2, np.int64)
+    lanes, now = np.zeros((2, out), v.dtype), np.zeros(out, v.dtype)
+    for c in range(clips):
+        for t in range(steps):
+            now[:] = current[c, t]
+            _step(
+                v[c], u, now, theta, lam, law, beta, shift, reset, low, high,
+                S[c, first + t], lanes,
+            )  # fmt: skip
+            if U.size:
+                U[c, first + t], V[c, first + t] = u, v[c]
+            counts += lanes.sum(1)
+            lanes[:] = 0
+    return counts[0], counts[1]
+
+
+@njit(cache=True)
+def _add_rows(indptr, channel, rows, current):
+    """current [n, out] += the row of weights of each event; additions made."""
+    for r in range(indptr.size - 1):
+        for e in range(indptr[r], indptr[r + 1]):
+            current[r] += rows[channel[e]]
+    return (indptr[-1] - indptr[0]) * current.shape[1]
+
+
+@njit(cache=True)
+def _add_kernels(
+    indptr, channel, kernels, plane, stride, padding, dilation, groups, current
+):
+    """current [n, channels, rows, columns] += the kernel of each event.
+
+    kernels [channels, in_channels / groups, kh, kw]; each side has its own stride,
+    padding and dilation.
+    """
+    out, own, tall, wide = kernels.shape
+    _, _, rows, columns = current.shape
+    each, sops = out // groups, 0
+    for r in range(indptr.size - 1):
+        for e in range(indptr[r], indptr[r + 1]):
+            c, left = divmod(channel[e], plane[1] * plane[2])
+            y, x = divmod(left, plane[2])
+            g, k = c // own, c % own
+            for a in range(tall):
+                i, off = divmod(y + padding[0] - a * dilation[0], stride[0])
+                if off != 0 or i < 0 or i >= rows:
+                    continue
+                for b in range(wide):
+                    j, off = divmod(x + padding[1] - b * dilation[1], stride[1])
+                    if off != 0 or j < 0 or j >= columns:
+                        continue
+                    for o in range(g * each, g * each + each):
+                        current[r, o, i, j] += kernels[o, k, a, b]
+                    sops += each
+    return sops
+
+
+def narrowest(ck: Checkpoint, layer: Layer, indptr: np.ndarray, repeats: bool = False):
     """int16 where no sum of a step can leave it, else int32.
 
-    A sum is at most that of all weights of one sign, and at most the busiest step's
-    events times the largest weight.
+    A sum is at most that of all weights of one sign (unless events repeat), and at most
+    the busiest step's events times the largest weight.
     """
     busiest = int(np.diff(indptr).max(initial=0))
     largest = max(-int(layer.w.min(initial=0)), int(layer.w.max(initial=0)))
     steady = int(max(layer.row("lam").max(), layer.row("theta").max())) + 2**ck.B
-    steady += 0 if layer.bias is None else int(np.abs(layer.bias).max())
+    steady += 0 if layer.bias is None else int(np.abs(layer.bias.astype(int)).max())
     reach = (busiest * largest << ck.f) + steady
-    if reach >= 2**15:
+    if reach >= 2**15 and not repeats:
         w = layer.w.reshape(len(layer.w), -1)
         ends = (f(w, 0).sum(1, dtype=np.int64) for f in (np.minimum, np.maximum))
         reach = (max(int(np.abs(end).max()) for end in ends) << ck.f) + steady
+    return _kind(reach, layer.name)
+
+
+def _kind(reach: int, name: str):
+    """The type that holds sums of size `reach`."""
+    if reach >= 2**31:
+        raise Fault(
+            f"{name}: sums of a step leave 32 bits",
+            expected="below 2^31",
+            found=str(reach),
+            do="fewer events a step, or smaller biases",
+        )
     return np.int16 if reach < 2**15 else np.int32
 
 
-def run_layer(
-    ck: Checkpoint, layer: Layer, indptr, channel, clips: int, record: bool
-) -> LayerTrace:
-    """One layer over all clips; events, already pooled, as CSR over (clip, step)."""
-    shape = (clips, ck.steps, layer.out)
-    U, V = (np.zeros(shape if record else (0, 0, 0), np.int32) for _ in "UV")
-    S, kind = np.empty(shape, np.uint8), narrowest(ck, layer, indptr)
-    rest = (
-        layer.row("bias").astype(kind),
+def _dynamics(ck: Checkpoint, layer: Layer, kind) -> tuple:
+    """theta, lam, law, beta, shift, reset and bounds, as the kernels take them."""
+    return (
         layer.row("theta").astype(kind),
         layer.row("lam").astype(kind),
-        code(ck),
+        ROUNDED.get((ck.law, ck.rounding), LAWS.index(ck.law)),
         layer.row("beta").astype(np.int64),
         layer.beta_shift or 0,
         RESETS.index(ck.reset),
         kind(ck.v_min),
         kind(ck.v_max),
-        U,
-        V,
-        S,
     )
+
+
+def run_layer(
+    ck: Checkpoint, layer: Layer, indptr, channel, clips: int, record: bool,
+    repeats: bool = False,
+) -> LayerTrace:  # fmt: skip
+    """One layer of one plain bundle over all clips.
+
+    Args:
+        indptr, channel: its events, already pooled, as CSR over (clip, step).
+        repeats: an event may come several times in a step.
+    """
+    ck = ck.of(layer)
+    shape = (clips, ck.steps, layer.out)
+    U, V = (np.zeros(shape if record else (0, 0, 0), np.int32) for _ in "UV")
+    S, kind = np.empty(shape, np.uint8), narrowest(ck, layer, indptr, repeats)
+    last, bias = np.zeros((clips, layer.out), np.int32), layer.row("bias").astype(kind)
+    rest = (bias, *_dynamics(ck, layer, kind), U, V, S, last)
     order = (1, 2, 3, 0) if layer.kind == "conv" else (1, 0)  # neurons last
     rows = layer.w.transpose(order).astype(kind, order="C") << kind(ck.f)
     if layer.kind == "conv":
@@ -274,24 +391,88 @@ def run_layer(
     else:
         clears, clamps, sops = _run(indptr, channel, rows, *rest)
     kept = (U, V) if record else (None, None)
-    return LayerTrace(layer.name, *kept, S, int(clears), int(clamps), int(sops))
+    return LayerTrace(layer.name, *kept, S, int(clears), int(clamps), int(sops), last)
 
 
-def code(ck: Checkpoint) -> int:
-    """The number of law and rounding that the compiled loops know."""
-    beyond = {("exponential", "trunc"): 7, ("shift", "half_up"): 8}
-    return beyond.get((ck.law, ck.rounding), LAWS.index(ck.law))
+def add_currents(bundle: Synapse, indptr, channel, current: np.ndarray) -> int:
+    """current [n, out] += sums of a bundle's weights; returns the additions made.
+
+    indptr, channel: its events, already pooled, as CSR over the n rows.
+    """
+    if bundle.kind == "linear":
+        rows = bundle.w.T.astype(current.dtype, order="C")
+        return int(_add_rows(indptr, channel, rows, current))
+    sides = (pair(x) for x in (bundle.stride, bundle.padding, bundle.dilation))
+    kernels, maps = bundle.w.astype(current.dtype), current.reshape(-1, *bundle.map)
+    place = (bundle.seen, *sides, bundle.groups)
+    return int(_add_kernels(indptr, channel, kernels, *place, maps))
 
 
-def pooled(layer: Layer, indptr, channel) -> tuple[np.ndarray, np.ndarray]:
-    """The events that the layer's weights see: OR over pool x pool neighbours."""
+class Added:
+    """A layer whose currents are summed first: several bundles, loops, any geometry.
+
+    State and trace of the layer; `settle` runs some steps from the events of each
+    bundle.
+    """
+
+    def __init__(self, ck: Checkpoint, i: int, clips: int, record: bool):
+        self.ck, self.layer, self.bundles = ck.of(ck.layers[i]), ck.layers[i], None
+        self.bundles = ck.bundles(i)
+        shape = (clips, ck.steps, self.layer.out)
+        self.U, self.V = (
+            np.zeros(shape if record else (0, 0, 0), np.int32) for _ in "UV"
+        )
+        self.S = np.zeros(shape, np.uint8)
+        self.v = np.zeros((clips, self.layer.out), np.int32)
+        self.done = np.zeros(3, np.int64)  # clears, clamps, sops
+
+    def settle(self, events: list, first: int, steps: int, clips=slice(None)) -> None:
+        """Steps first … first + steps - 1 of some clips; events of each bundle."""
+        n = len(self.v[clips])
+        current = np.zeros((n * steps, self.layer.out), np.int32)
+        self._fits(events)
+        sops = sum(
+            add_currents(b, *seen, current) for b, seen in zip(self.bundles, events)
+        )
+        current = (current << self.ck.f) + self.layer.row("bias")
+        kept = (x[clips] if x.size else x for x in (self.U, self.V))
+        clears, clamps = _settled(
+            current.reshape(n, steps, -1),
+            *_dynamics(self.ck, self.layer, np.int32),
+            self.v[clips],
+            *kept,
+            self.S[clips],
+            first,
+        )
+        self.done += (clears, clamps, sops)
+
+    def _fits(self, events) -> None:
+        """Fault where a sum could leave 32 bits."""
+        reach = sum(
+            int(np.diff(indptr).max(initial=0)) * int(np.abs(b.w.astype(int)).max())
+            for b, (indptr, _) in zip(self.bundles, events)
+        )
+        bias = np.abs(self.layer.row("bias").astype(np.int64)).max()
+        _kind((reach << self.ck.f) + int(bias) + 2 ** (self.ck.B + 1), self.layer.name)
+
+    def trace(self) -> LayerTrace:
+        """All states of the layer, once every step has run."""
+        kept = (self.U, self.V) if self.U.size else (None, None)
+        return LayerTrace(self.layer.name, *kept, self.S, *map(int, self.done), self.v)
+
+
+def pooled(layer: Layer | Synapse, indptr, channel) -> tuple[np.ndarray, np.ndarray]:
+    """The events that the weights see: OR over pool x pool neighbours, or their sum.
+
+    Events of a sum come as often as its neighbours spike.
+    """
     if layer.pool == 1:
         return indptr, channel
-    return _pool(indptr, channel, layer.plane, layer.pool)
+    return _pool(indptr, channel, layer.plane, layer.pool, layer.pooling == "or")
 
 
 @njit(cache=True)
-def _pool(indptr, channel, plane, k):
+def _pool(indptr, channel, plane, k, once):
     C, H, W = plane
     high, wide = H // k, W // k
     last = np.full(C * high * wide, -1, np.int64)  # row that saw this place last
@@ -302,7 +483,7 @@ def _pool(indptr, channel, plane, k):
             c, left = divmod(channel[e], H * W)
             y, x = left // W // k, left % W // k
             place = (c * high + y) * wide + x
-            if y < high and x < wide and last[place] != r:
+            if y < high and x < wide and not (once and last[place] == r):
                 last[place] = r
                 out[n] = place
                 n += 1
@@ -319,31 +500,143 @@ def as_events(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return indptr, np.nonzero(flat)[1].astype(np.int32)
 
 
+def events_of(clips: Clips) -> tuple[np.ndarray, np.ndarray]:
+    """(indptr, channel) of clips; what was counted comes as often as it happened."""
+    if clips.count is None:
+        return clips.indptr, clips.channel
+    often = np.asarray(clips.count, np.int64)
+    ends = np.concatenate([[0], np.cumsum(often)])
+    return ends[clips.indptr], np.repeat(clips.channel, often)
+
+
+def later(indptr, channel, clips: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same events one step later; those of a clip's last step are lost."""
+    counts = np.diff(indptr).reshape(clips, -1)
+    kept = np.arange(counts.shape[1]) < counts.shape[1] - 1
+    keep = np.repeat(np.tile(kept, clips), counts.ravel())
+    moved = np.zeros_like(counts)
+    moved[:, 1:] = counts[:, :-1]
+    return np.concatenate([[0], np.cumsum(moved)]).astype(np.int64), channel[keep]
+
+
+class Walk:
+    """The one walk over a network's layers: what each bundle of synapses reads.
+
+    >>> walk = Walk(ck, clips)                           # doctest: +SKIP
+    >>> for i, layer in enumerate(ck.layers):            # doctest: +SKIP
+    ...     for bundle, indptr, channel in walk.into(i): ...
+    ...     walk.add(spikes_of_this_layer)               # uint8 [clips, T, out]
+    """
+
+    def __init__(self, ck: Checkpoint, clips: Clips):
+        fits(ck, clips)
+        self.ck, self.clips, self.given = ck, len(clips), events_of(clips)
+        self.counted = clips.count is not None
+        self.fired: list = []
+
+    def add(self, S: np.ndarray) -> None:
+        """The spikes of the next layer, uint8 [clips, T, out]."""
+        self.fired.append(as_events(S))
+
+    def into(self, i: int) -> list[tuple[Synapse, np.ndarray, np.ndarray]]:
+        """(bundle, indptr, channel) of layer i: delayed and pooled, over (clip, step).
+
+        Layers that are fed back into themselves have no such list: see `stepped`.
+        """
+        out = []
+        for b in self.ck.bundles(i):
+            events = self.given if b.source == CLIPS else self.fired[b.source]
+            events = later(*events, self.clips) if b.delay else events
+            out.append((b, *pooled(b, *events)))
+        return out
+
+    def repeats(self, b: Synapse) -> bool:
+        """Whether an event of a bundle may come several times in a step."""
+        summed = b.pooling == "sum" and b.pool > 1
+        return summed or (b.source == CLIPS and self.counted)
+
+
 def run(ck: Checkpoint, clips: Clips, record: bool = True) -> Trace:
     """Run the integer network on binned clips.
 
     Args:
         ck: integer checkpoint.
-        clips: events, binary per bin and channel; same T and channels as `ck`.
+        clips: events; a counted one comes as often as it was counted.
         record: keep U and V of every neuron and step.
 
     Raises:
         Fault: when clips and network do not fit.
     """
-    fits(ck, clips)
-    indptr, channel = clips.indptr, clips.channel
+    walk = Walk(ck, clips)
+    if loops(ck):
+        return Trace(stepped(walk, record), ck.readout)
     layers = []
-    for layer in ck.layers:
-        if layers:
-            indptr, channel = as_events(layers[-1].S)
-        indptr, channel = pooled(layer, indptr, channel)
-        layers.append(run_layer(ck, layer, indptr, channel, len(clips), record))
-    return Trace(layers)
+    for i, layer in enumerate(ck.layers):
+        parts = walk.into(i)
+        if simple(ck.bundles(i)):
+            (bundle, *events) = parts[0]
+            again = walk.repeats(bundle)
+            found = run_layer(ck, layer, *events, len(clips), record, again)
+        else:
+            found = added(ck, i, parts, len(clips), record)
+        walk.add(found.S)
+        layers.append(found)
+    return Trace(layers, ck.readout)
+
+
+def simple(bundles: tuple[Synapse, ...]) -> bool:
+    """Whether the fast kernels serve: one bundle, square, one group, no dilation."""
+    first = bundles[0]
+    square = all(isinstance(x, int) for x in (first.stride, first.padding))
+    plainly = pair(first.dilation) == (1, 1) and first.groups == 1
+    return len(bundles) == 1 and square and plainly
+
+
+def loops(ck: Checkpoint) -> bool:
+    """Whether spikes of a layer come back to it or to one before it."""
+    return any(b.source >= i for i in range(len(ck.layers)) for b in ck.bundles(i))
+
+
+def added(ck: Checkpoint, i: int, parts: list, clips: int, record: bool) -> LayerTrace:
+    """A layer of several bundles over all clips, as many at a time as memory holds."""
+    state = Added(ck, i, clips, record)
+    few = max(1, AT_ONCE // (ck.steps * ck.layers[i].out))
+    for first in range(0, clips, few):
+        last = min(first + few, clips)
+        rows = slice(first * ck.steps, last * ck.steps + 1)
+        events = [(indptr[rows], channel) for _, indptr, channel in parts]
+        state.settle(events, 0, ck.steps, slice(first, last))
+    return state.trace()
+
+
+def stepped(walk: Walk, record: bool) -> list[LayerTrace]:
+    """A network with loops, step by step over all clips at once."""
+    ck, n = walk.ck, walk.clips
+    states = [Added(ck, i, n, record) for i in range(len(ck.layers))]
+    for t in range(ck.steps):
+        for state in states:
+            events = [pooled(b, *at(walk, states, b, t)) for b in state.bundles]
+            state.settle(events, t, 1)
+    return [state.trace() for state in states]
+
+
+def at(walk: Walk, states: list, b: Synapse, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a bundle reads in step t, as CSR over clips; nothing before step 0."""
+    t, steps = t - b.delay, walk.ck.steps
+    if t < 0:
+        return np.zeros(walk.clips + 1, np.int64), np.zeros(0, np.int32)
+    if b.source != CLIPS:
+        return as_events(states[b.source].S[:, t : t + 1])
+    indptr, channel = walk.given
+    first, last = indptr[t:-1:steps], indptr[t + 1 :: steps]
+    chosen = [channel[a:z] for a, z in zip(first, last)]
+    ends = np.concatenate([[0], np.cumsum(last - first)]).astype(np.int64)
+    return ends, np.concatenate([channel[:0], *chosen])
 
 
 def fits(ck: Checkpoint, clips: Clips) -> None:
     """Fault unless the clips have the network's steps and input channels."""
-    wanted, found = (ck.steps, ck.layers[0].inputs), (clips.steps, clips.channels)
+    wanted, found = (ck.steps, ck.channels), (clips.steps, clips.channels)
     if wanted != found:
         raise Fault(
             "clips do not fit the network",

@@ -3,7 +3,7 @@
 Each layer: I = W x for all time steps at once, then the neuron's time loop. With a
 grid the same code runs on integers held in float32 (see quantization).
 
-The paper publishes no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
+The summary gives no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
 """
 
 import math
@@ -16,7 +16,6 @@ from torch import nn
 from lindecay import kernels
 from lindecay.decay import learned
 from lindecay.quantization import (
-    ROUNDINGS,
     Checkpoint,
     Grid,
     Layer,
@@ -48,6 +47,7 @@ class Arm:
     hardware: str = ""
 
 
+USUAL = {"exponential": "nearest", "shift": "floor"}  # roundings of a checkpoint
 NEAREST, TOWARDS_REST = "nearest", "trunc"
 _ROWS = (  # name, law, label, colour, marker, rounding, beta bits, hardware
     ("vlif", "exponential", "v-LIF (exponential)", "#0072B2", "o", NEAREST, 8)
@@ -65,7 +65,7 @@ _ROWS = (  # name, law, label, colour, marker, rounding, beta bits, hardware
     + (8, "bit-serial product, 8 bits"),
     ("vlif16", "exponential", "v-LIF, 16-bit β", "#6699CC", ">", NEAREST, 16)
     + ("bit-serial product, 16 bits",),
-    ("shift_near", "shift", "v-LIF by shift, nearest", "#44AA99", "X", "half_up", None)
+    ("shift_near", "shift", "v-LIF by shift, nearest", "#44AA99", "X", "nearest", None)
     + ("subtract a shifted copy, one bit fetched first",),
 )
 ARMS = {row[0]: Arm(*row) for row in _ROWS}
@@ -177,17 +177,17 @@ def dividing(law: str, rounding: str | None, shift: int | None, beta_q=None) -> 
 
     A shift whose part is rounded to nearest is the product with 2^7 - 2^(7-k).
     """
-    rounding = rounding or ROUNDINGS.get(law, (None,))[0]
-    if (law, rounding) == ("shift", "half_up"):
+    rounding = rounding or USUAL.get(law)
+    if (law, rounding) == ("shift", "nearest"):
         beta_q = learned.shift_as_beta(torch.tensor(float(shift)))
-        law, shift, rounding = "exponential", learned.SHIFT_BITS, "half_down"
+        law, shift, rounding = "exponential", learned.SHIFT_BITS, "half_in"
     told = {"law": law, "beta_q": beta_q, "shift": shift}
     return told | {"rounding": rounding or "nearest"}
 
 
 def rounding_of(spec) -> dict:
     """The field of a checkpoint that says how its decay rounds; none where usual."""
-    usual = ROUNDINGS.get(spec.law, (None,))[0]
+    usual = USUAL.get(spec.law)
     return {} if spec.rounding in (None, usual) else {"rounding": spec.rounding}
 
 

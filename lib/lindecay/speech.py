@@ -186,9 +186,9 @@ class NormalisedLinear(nn.Module):
         bits, rounding = self.spec.bits_of(self.law), self.spec.rounding
         if k is None:
             return dividing(self.law, rounding, bits, beta_q)
-        near = rounding == "half_up"
+        near = rounding == "nearest"
         how = {"shift": learned.SHIFT_BITS, "beta_q": learned.shift_as_beta(k)}
-        how["rounding"] = "half_down" if near else "ceil"  # of what is left
+        how["rounding"] = "half_in" if near else "ceil"  # of what is left
         return {"law": "exponential"} | how
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -164,7 +164,7 @@ def _width(axis: str, value: int) -> dict[str, int]:
 
 
 def _sizes() -> Iterator[Task]:
-    """N-MNIST, fold 0: neurons and bins that the paper does not give, three seeds."""
+    """N-MNIST, fold 0: neurons and bins that the summary does not give, three seeds."""
     for seed in range(3):
         for axis, values in SIZES.items():
             for value in values:

@@ -151,6 +151,13 @@ def train(plan: Plan, quiet: bool = False) -> Path:
     return store.memo("training", params, plan.modules, build)
 
 
+def trained(plan: Plan) -> bool:
+    """Whether the store holds the finished network."""
+    arm(plan.arm)
+    params = plan.params(plan.clips())
+    return store.kept("training", params, plan.modules) is not None
+
+
 MODULES = ("lindecay.training",)
 
 

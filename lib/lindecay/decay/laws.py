@@ -29,11 +29,11 @@ def rounded(x: Tensor, rounding: str) -> Tensor:
     """`x` on whole numbers.
 
     "nearest" (ties away from zero), "floor" (two's complement), "trunc" (towards zero),
-    "ceil", or "half_down" (nearest, ties downwards).
+    "ceil", or "half_in" (nearest, ties towards zero).
 
     >>> x = torch.tensor([-1.5, -0.6, 0.5, 1.5])
-    >>> rounded(x, "trunc").tolist(), rounded(x, "half_down").tolist()
-    ([-1.0, -0.0, 0.0, 1.0], [-2.0, -1.0, 0.0, 1.0])
+    >>> rounded(x, "trunc").tolist(), rounded(x, "half_in").tolist()
+    ([-1.0, -0.0, 0.0, 1.0], [-1.0, -1.0, 0.0, 1.0])
     """
     return ROUNDINGS[rounding](x)
 
@@ -43,7 +43,7 @@ ROUNDINGS = {  # their order is known to the kernels
     "floor": torch.floor,
     "trunc": torch.trunc,
     "ceil": torch.ceil,
-    "half_down": lambda x: torch.ceil(x - 0.5),
+    "half_in": lambda x: torch.copysign(torch.ceil(x.abs() - 0.5), x),
 }
 
 

@@ -18,7 +18,10 @@ def whole_number(x, rounding, half):
         return np.floor(x)
     if rounding == 2:  # towards zero
         return np.trunc(x)
-    return np.ceil(x) if rounding == 3 else np.ceil(x - half)  # ties downwards
+    if rounding == 3:
+        return np.ceil(x)
+    near = np.ceil(abs(x) - half)  # nearest, ties towards zero
+    return near if x > 0 else -near
 
 
 @njit(forceinline=True)

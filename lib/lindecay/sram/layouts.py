@@ -9,16 +9,17 @@ B and C run clip by clip in numpy, for proofs on samples; A alone is fast.
 
 import numpy as np
 
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
-from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
-from lindecay.sram import macro
 from lindecay.sram.ledger import Ledger
-from lindecay.sram.macro import Run
-from lindecay.sram.mapping import MacroSpec, Mapping
-from lindecay.sram.tree import TREE_CYCLES, InPlaceMachine, TreeMachine
-from lindecay.sram.words import LayerMachine, WordMachine
+from lindecay.sram.place.plans import Mapping
+from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.serial import macro
+from lindecay.sram.serial.macro import Run
+from lindecay.sram.stepwise.adder_tree import TREE_CYCLES, InPlaceMachine, TreeMachine
+from lindecay.sram.stepwise.words import LayerMachine, WordMachine
 
 __all__ = ["MACHINES", "TREE_CYCLES", "emulate"]
 

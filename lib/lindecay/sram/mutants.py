@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lindecay.sram import microcode
-from lindecay.sram.machine import LayerMachine
-from lindecay.sram.microcode import Program
+from lindecay.sram.isa import programs as microcode
+from lindecay.sram.isa.programs import Program
+from lindecay.sram.serial.machine import LayerMachine
 
 
 def fires_at_threshold(m: LayerMachine) -> None:

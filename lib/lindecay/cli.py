@@ -218,14 +218,14 @@ def sweep(
 
     _least("--workers", workers, 1)
     if not studies:
-        rows = protocol.listing(protocol.folder())
-        return say(rows) if as_json else _columns(rows)
+        rows = protocol.listing(protocol.begin(protocol.folder()))
+        return say({"schema": 1, "studies": rows}) if as_json else _columns(rows)
     rows = protocol.run(
         studies,
         scheduler or None,
         workers,
         lambda text: print(text, file=sys.stderr, flush=True),
-        protocol.folder(),
+        protocol.begin(protocol.folder()),
         again,
     )
     if as_json:

@@ -5,12 +5,13 @@ from math import isfinite
 from numbers import Integral, Real
 
 from lindecay.decay import LAWS as _LAWS
+from lindecay.decay.laws import ROUNDINGS as _ROUNDINGS
 from lindecay.settings import Fault
 
 LAWS = tuple(_LAWS)
 RESETS = ("subtract", "zero", "none")
 SURROGATES = ("fast_sigmoid", "atan", "sigmoid", "straight")
-ROUNDINGS = ("nearest", "floor")
+ROUNDINGS = tuple(_ROUNDINGS)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lindecay.results import number
 from lindecay.sram import MacroSpec, closed_forms, traffic
-from lindecay.sram.mapping import Mapping as Place
+from lindecay.sram import Mapping as Place
 
 PARTS = ("update", "merge", "accumulate")
 SHARES = {"A": "a", "C in place": "c_in", "C word by word": "c_word"}

@@ -17,6 +17,7 @@ import numpy as np
 from lindecay import gestures, integer, protocol, speech, sram, training
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
+from lindecay.rtl import check as hardware
 from lindecay.settings import Fault, profile, root
 
 SCHEMA = 1
@@ -50,9 +51,16 @@ SUBJECTS: dict[str, Callable[[str, str, int], Subject]] = {
 
 
 def prove(
-    name: str = "nmnist", profile_name: str = "quick", arm: str = "ldlif", seed: int = 0
+    name: str = "nmnist",
+    profile_name: str = "quick",
+    arm: str = "ldlif",
+    seed: int = 0,
+    rtl: bool = False,
 ) -> dict:
     """Run the trained network's clips through all parties and compare.
+
+    Args:
+        rtl: the array as Verilog too, in Icarus, on the first clip.
 
     Returns the object that `lindecay prove NAME --json` prints.
 
@@ -78,6 +86,9 @@ def prove(
     found = joined(parts)
     found["bit_tier"] = bit_tier(ck, clips.subset([0]))
     found["differences"] += found["bit_tier"]["differences"]
+    if rtl:
+        found["rtl"] = hardware.prove(ck, clips)
+        found["differences"] += found["rtl"]["differences"]
     return found
 
 

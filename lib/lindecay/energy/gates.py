@@ -92,6 +92,7 @@ def widths(path: Datapath, B: int, A: int) -> dict[str, int]:
     """Bits of every input."""
     n = dict(path.parameters).get("N", 0)
     known = {"v": B, "beta": n, "lam": B - 1, "theta": B - 1, "i": A}
+    known["lam2"] = B - 1
     if path == ADDER:
         known["i"] = B
     return {name: known[name] for name in path.inputs}

@@ -353,24 +353,45 @@ def _fired(latches, used, planes, neuron, S):
 
 
 @njit(cache=True)
-def _events(events, ways, shape, starts, work, busy, count):
-    """The jobs of all events of a step; counts their queues, bills the slowest."""
-    n = 0
-    busy[:] = 0
-    row_tiles = len(busy) // (shape.planes // shape.span)
+def _queued(
+    events, first, tile, local, fan, zeros, row_tile, span, length, acc0, work, busy
+):
+    """The jobs of all events of a step: (jobs, SOPs, SOPs on a weight of 0)."""
+    n, sops, silent = 0, 0, 0
+    row_tiles = len(length)
     for e in events:
-        for q in range(ways.first[e], ways.first[e + 1]):
-            local, tile = ways.local[q], ways.tile[q]
-            row_tile = ways.row_tile[local]
-            p = ways.acc0 + row_tile
-            work[n, 0], work[n, 1], work[n, 2] = p, row_tile, local
-            work[n, 3], work[n, 4] = tile * shape.span, 0
-            busy[tile * row_tiles + row_tile] += starts[p + 1] - starts[p]
-            count[_SOPS] += ways.fan[q]
-            count[_ZERO] += ways.zeros[q]
+        for q in range(first[e], first[e + 1]):
+            i, t = local[q], tile[q]
+            r = row_tile[i]
+            work[n, 0], work[n, 1], work[n, 2], work[n, 3] = acc0 + r, r, i, t * span
+            busy[t * row_tiles + r] += length[r]
+            sops += fan[q]
+            silent += zeros[q]
             n += 1
+    return n, sops, silent
+
+
+@njit(cache=True)
+def _events(events, ways, shape, code, work, busy, count):
+    """The jobs of all events of a step; counts their queues, bills the slowest."""
+    busy[:] = 0
+    row_tiles = len(code.bases)
+    sums = code.sums[ways.acc0 : ways.acc0 + row_tiles]
+    n, sops, silent = _queued(
+        events, ways.first, ways.tile, ways.local, ways.fan, ways.zeros, ways.row_tile,
+        shape.span, sums[:, 0], ways.acc0, work, busy,
+    )  # fmt: skip
+    count[_SOPS] += sops
+    count[_ZERO] += silent
     count[_QUEUE] += n
-    count[_CYCLES] += busy.max()
+    slowest = 0
+    for at in range(len(busy)):
+        slowest = max(slowest, busy[at])
+        r = at % row_tiles
+        jobs = busy[at] // max(sums[r, 0], 1)
+        for k, field in enumerate((_MACRO_CYCLES, _READ_ROWS, _WRITE_ROWS, _ADDER)):
+            count[field] += jobs * sums[r, k] * shape.across
+    count[_CYCLES] += slowest
     return n
 
 
@@ -400,7 +421,7 @@ def _phase(op, events, cells, code, shape, ways, work, busy, counts):
     macros = shape.planes // shape.span * shape.across
     if op == ACCUMULATE:
         n, many, macros = (
-            _events(events, ways, shape, code.starts, work, busy, count),
+            _events(events, ways, shape, code, work, busy, count),
             shape.span,
             shape.across,
         )
@@ -410,7 +431,7 @@ def _phase(op, events, cells, code, shape, ways, work, busy, counts):
         p, n = ways.ids[op], 1
         work[0, 0], work[0, 1], work[0, 2], work[0, 3] = p, 0, 0, 0
         count[_CYCLES] += code.starts[p + 1] - code.starts[p]
-    for j in range(n):
+    for j in range(n if op != ACCUMULATE else 0):
         _tally(code.sums, work[j, 0], macros, count)
     if op == ACCUMULATE and ways.runs[0, 1]:
         fell, turned, meant = accumulate(

@@ -32,10 +32,12 @@ from lindecay.sram.isa.encoding import (
     B_SPACE,
     BIT,
     EMIT,
+    HOLDS,
     KIND,
     REGISTER,
     RUN,
     SEND,
+    SUMS,
     W_ROW,
     W_SPACE,
 )
@@ -233,9 +235,15 @@ def execute(cells, code, shape, work, n, many, counts):
                 if rows[i, W_SPACE] >= 0:
                     w = bases[tile, rows[i, W_SPACE]] + rows[i, W_ROW]
                     w_at = home + w * WORDS
-                    turned, meant = _written(own, w_at, masks, S, T, G, U)
+                    if rows[i, SUMS]:
+                        old = load(own, w_at)
+                        turned, meant = ones((old ^ S) & U), ones(U)
+                        store(own, w_at, old ^ ((old ^ S) & U))
+                    else:
+                        turned, meant = _written(own, w_at, masks, S, T, G, U)
                     flips, chosen = flips + turned, chosen + meant
-                T, G = _latched(masks, X, line, S, T, G)
+                if not rows[i, HOLDS]:
+                    T, G = _latched(masks, X, line, S, T, G)
                 if rows[i, ADDS]:
                     C = (X & Y) | (carry & (X ^ Y))
                 i += 1

@@ -41,8 +41,8 @@ class Columns:
         self.schedule = [name for name in order if name != skip]
 
     def bases(self, tile: int) -> list[int]:
-        """First row of each space (V, W, L, H, M)."""
-        return [self.inner.array.bases[space] for space in "VWLHM"]
+        """First row of each space (V, W, L, H, M, K, I)."""
+        return [self.inner.array.bases[space] for space in "VWLHMKI"]
 
 
 @dataclass(frozen=True)

@@ -203,11 +203,11 @@ def test_masks_and_dtypes_are_the_same_events():
 
 
 CLIPS = {
-    "indptr from 0, rising": {"indptr": np.array([0, 2, 9])},
-    "2 entries of indptr|3 entries of indptr": {"indptr": np.array([0, 3])},
-    "unknown input.*found 20": {"channel": np.array([0, 1, 20], np.int32)},
-    "rising, each once": {"channel": np.array([1, 1, 2], np.int32)},
-    "one above 0": {"count": np.zeros(3, np.uint16)},
+    "event rows do not fit.*from 0 to 9": {"indptr": np.array([0, 2, 9])},
+    "event rows do not fit.*found 2": {"indptr": np.array([0, 3])},
+    "outside the channels.*found 20": {"channel": np.array([0, 1, 20], np.int32)},
+    "rise, each once.*count": {"channel": np.array([1, 1, 2], np.int32)},
+    "counts of events: expected 3 counts from 1": {"count": np.zeros(3, np.uint16)},
 }
 
 

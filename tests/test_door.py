@@ -159,7 +159,7 @@ WRONG = {
     "no events in this file": ("their_net:net", "other.npz"),
     "plain": ("their_net:net", "pickled.npy"),
     "too large for memory": ("their_net:net", "bomb.npz"),
-    "indptr from 0, rising": ("their_net:net", "broken.npz"),
+    "event rows do not fit": ("their_net:net", "broken.npz"),
 }
 
 

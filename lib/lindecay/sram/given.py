@@ -33,7 +33,7 @@ def as_clips(events, plane=None, inputs: int | None = None) -> tuple[Clips, tupl
     """
     plane = None if plane is None else tuple(int(x) for x in np.ravel(plane))
     if isinstance(events, Clips):
-        found, shape = sound(events), plane or (events.channels,)
+        found, shape = events, plane or (events.channels,)  # checked as they were made
     elif hasattr(events, "shape"):
         found, shape = _from_dense(events, plane)
     elif isinstance(events, list | tuple):
@@ -60,37 +60,6 @@ def as_clips(events, plane=None, inputs: int | None = None) -> tuple[Clips, tupl
             found=f"{tuple(shape)}",
         )
     return found, tuple(shape)
-
-
-def sound(clips: Clips) -> Clips:
-    """The same clips; Fault where rows, channels or counts do not fit together."""
-    where, n = f"{clips.name}/{clips.split}", len(clips) * clips.steps
-
-    def refuse(what, expected, found, do=None):
-        raise Fault(what, expected=expected, found=found, where=where, do=do)
-
-    indptr, channel = np.asarray(clips.indptr), np.asarray(clips.channel)
-    if indptr.shape != (n + 1,):
-        refuse("rows of the clips", f"{n + 1} entries of indptr", f"{indptr.shape}")
-    if indptr[0] != 0 or indptr[-1] != channel.size or (np.diff(indptr) < 0).any():
-        found = f"{indptr[0]} … {indptr[-1]} of {channel.size} events"
-        refuse("rows of the clips", "indptr from 0, rising, to all events", found)
-    low, high = int(channel.min(initial=0)), int(channel.max(initial=0))
-    if low < 0 or (channel.size and high >= clips.channels):
-        wanted = f"channels 0 to {clips.channels - 1}"
-        refuse("an event at an unknown input", wanted, low if low < 0 else high)
-    row = np.repeat(np.arange(n), np.diff(indptr))
-    falls = np.flatnonzero((np.diff(channel) <= 0) & (np.diff(row) == 0))
-    if falls.size:
-        clip, step = divmod(int(row[falls[0]]), clips.steps)
-        found = f"{channel[falls[0]]} then {channel[falls[0] + 1]} in clip {clip}"
-        do = "several events of an input go into Clips.count"
-        refuse("channels of a step", "rising, each once", f"{found}, step {step}", do)
-    if clips.count is not None:
-        counts = np.asarray(clips.count)
-        if counts.shape != channel.shape or (counts < 1).any():
-            refuse("counts of the clips", "one above 0 for each event", counts.shape)
-    return clips
 
 
 def _from_dense(events, plane) -> tuple[Clips, tuple]:

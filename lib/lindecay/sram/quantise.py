@@ -3,7 +3,7 @@
     w = clip(round(W / s), b bits)      s: the LSB with the least squared error
     theta, lam, bias = round(x 2^f / s) f: as fine as B membrane bits allow
 
-θ takes V_max / R at most: R is the membrane's headroom, 8 where nobody looked. With
+θ takes V_max / R at most: R is the membrane's headroom, 4 where nobody looked. With
 clips to look at (`calibrated`) R and the bias are chosen by what they do to the spikes,
 without training.
 """
@@ -64,7 +64,7 @@ class Choice:
     fraction_bits: int | None = None
     beta_bits: int = 8
     per_channel: bool = False  # an LSB for each channel or neuron
-    headroom: float | None = None  # V_max over θ, at least; 8, less where B is narrow
+    headroom: float | None = None  # V_max over θ, at least; 4, less where B is narrow
 
     def __post_init__(self):
         Grid(self.weight_bits, self.membrane_bits, self.fraction_bits or 0)
@@ -186,7 +186,7 @@ def _fractions(layers, scales, choice) -> tuple[list[int], list[np.ndarray]]:
     of the membrane as its sums may need: f = 0.
     """
     top = 2 ** (choice.membrane_bits - 1) - 1
-    room = top / (choice.headroom or min(8, max(2, (top + 1) / 32)))
+    room = top / (choice.headroom or min(4, max(2, (top + 1) / 32)))
     out, kept = [], []
     for one, s in zip(layers, scales):
         theta = float(np.max(one.neurons.theta)) if one.neurons.spiking else 0.0

@@ -182,13 +182,14 @@ def test_both_tiers_hold_the_same_bits_and_counts(law):
     slow.used = rng.random(n) < 0.8
     slow.cells[:] = rng.random(slow.cells.shape) < 0.5
     slow.cells[:, ~slow.used] = False
-    cells = sliced.Cells(
-        pack(slow.cells).reshape(-1),
-        np.zeros(3 * WORDS, np.uint64),
-        pack(slow.cells[20:30]).reshape(-1),
-        np.zeros(64 * WORDS, np.uint64),
-        pack(slow.used),
-    )
+    held = {"own": pack(slow.cells), "latches": np.zeros((3, WORDS), np.uint64)}
+    held |= {
+        "weights": pack(slow.cells[20:30]),
+        "bus": np.zeros((64, WORDS), np.uint64),
+    }
+    held |= {"used": pack(slow.used), "before": np.zeros(WORDS, np.uint64)}
+    held |= {"after": held["before"].copy()}
+    cells = sliced.Cells(**{key: x.ctypes.data for key, x in held.items()})
     counts = np.zeros(len(sram.ledger.FIELDS), np.int64)
     shape = sliced.Shape(1, 64, 1, 1, 10)
     bases = np.array([[0, 20, 0, 0, 30, 0, 0]])
@@ -201,17 +202,17 @@ def test_both_tiers_hold_the_same_bits_and_counts(law):
         sums = np.array([[1, 0, 0, 0]])
         for i in range(len(program)):
             seen = slow.step(program, i)
-            here = np.roll(cells.bus.reshape(64, -1), -i, 0).reshape(-1).copy()
+            here = np.roll(held["bus"], -i, 0)
             code = sliced.Code(
-                rows, masks, np.array([i, i + 1]), sums, bases, np.array([3, 17])
-            )
-            job = np.array([[0, 0, 0, 0, 0]])
-            sliced.execute(cells._replace(bus=here), code, shape, job, 1, 1, counts)
-            cells.bus[:] = np.roll(here.reshape(64, -1), i, 0).reshape(-1)
-            own = unpack(cells.own.reshape(64, -1), n)
-            np.testing.assert_array_equal(own, slow.cells)
-            held = unpack(cells.latches.reshape(3, -1), n)
-            np.testing.assert_array_equal(held, [seen.T, seen.G, seen.C])
+                rows, masks.ctypes.data, np.array([i, i + 1]), sums, bases,
+                np.array([3, 17]),
+            )  # fmt: skip
+            job, told = np.array([[0, 0, 0, 0, 0]]), here.ctypes.data
+            sliced.execute(cells._replace(bus=told), code, shape, job, 1, 1, counts)
+            held["bus"][:] = np.roll(here, i, 0)
+            np.testing.assert_array_equal(unpack(held["own"], n), slow.cells)
+            latches = unpack(held["latches"], n)
+            np.testing.assert_array_equal(latches, [seen.T, seen.G, seen.C])
     fast = dict(zip(sram.ledger.FIELDS, counts.tolist()))
     for key in ("discharges", "flips", "columns_selected"):
         assert fast[key] == slow.counts[key] > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lindecay.bench.array import _line, large, work
+from lindecay.bench.array import _line, conv_sliced, large, work
 from lindecay.sram import tally
 
 
@@ -25,3 +25,9 @@ def test_memory_of_a_large_layer_is_a_few_times_its_weights():
     weights = 1.0  # MB, a byte each
     assert found["cells_mb"] < weights
     assert found["peak_mb"] < 8 * weights + 2
+
+
+def test_convolutions_are_timed_with_their_counters():
+    found = conv_sliced(rounds=1, clips=1)
+    assert found["gsops"] > 0 and found["ratio"]["torch"] > 0
+    assert found["threads"] == 1

@@ -237,6 +237,7 @@ def prove(
     name: Annotated[str, typer.Argument()] = "nmnist",
     profile_name: Profile = "quick",
     arm: str = "ldlif",
+    layout: Annotated[str, typer.Option(help="A, B or C")] = "A",
     seed: int = 0,
     rtl: Annotated[bool, typer.Option("--rtl", help="the Verilog, one clip")] = False,
     train: Annotated[bool, typer.Option("--train", help="train it if need be")] = False,
@@ -246,8 +247,10 @@ def prove(
     from lindecay.prove import prove as proof
 
     _least("--seed", seed, 0)
+    _known(layout, ["A", "B", "C"], "no such layout")
     _will_train(name, profile(profile_name), arm, seed, train)
-    found = proof(name, profile(profile_name).name, arm=arm, seed=seed, rtl=rtl)
+    told = {"arm": arm, "seed": seed, "rtl": rtl, "layout": layout}
+    found = proof(name, profile(profile_name).name, **told)
     if as_json:
         say(found)
     else:

@@ -66,6 +66,12 @@ class CnnSpec:
     beta_bits: int = BETA_BITS
 
     @property
+    def dtype(self) -> torch.dtype:
+        """float64 where a product beta_q V leaves the 24 bits of float32."""
+        wide = self.beta_bits + self.grid.membrane_bits > 24
+        return torch.float64 if wide else torch.float32
+
+    @property
     def lam(self) -> float:
         """lambda* = (1 - beta)/(1 + beta), least squares on [0, 1]."""
         return (1 - self.beta) / (1 + self.beta)

@@ -19,6 +19,8 @@ from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import check as hardware
 from lindecay.settings import Fault, profile, root
+from lindecay.sram import layouts
+from lindecay.sram.ledger import FIELDS
 
 SCHEMA = 1
 SHARED = ("spikes", "clears", "clamps")  # counters of a layer's trace
@@ -56,10 +58,12 @@ def prove(
     arm: str = "ldlif",
     seed: int = 0,
     rtl: bool = False,
+    layout: str = "A",
 ) -> dict:
     """Run the trained network's clips through all parties and compare.
 
     Args:
+        layout: A, B or C; of B and C the first clip runs through single bits too.
         rtl: the array as Verilog too, in Icarus, on the first clip.
 
     Returns the object that `lindecay prove NAME --json` prints.
@@ -70,9 +74,9 @@ def prove(
     if name not in SUBJECTS:
         raise Fault("no such network", expected=" or ".join(SUBJECTS), found=repr(name))
     plan, ck, clips = subject(name, profile_name, arm, seed)
-    net, parts = training.load(plan), []
+    net, parts, spec = training.load(plan), [], sram.MacroSpec(layout=layout)
     for few in batches(clips, ck):
-        array, whole = sram.emulate(ck, few), integer.run(ck, few)
+        array, whole = layouts.emulate(ck, few, spec), integer.run(ck, few)
         parties = {
             "training forward": trained_states(net, ck, few),
             "integer network": states(whole),
@@ -84,7 +88,7 @@ def prove(
         counters = unequal_counters(whole, array)
         parts.append(report(name, few, parties, array, counters, profile_name))
     found = joined(parts)
-    found["bit_tier"] = bit_tier(ck, clips.subset([0]))
+    found["bit_tier"] = bit_tier(ck, clips.subset([0]), spec)
     found["differences"] += found["bit_tier"]["differences"]
     if rtl:
         found["rtl"] = hardware.prove(ck, clips)
@@ -102,18 +106,40 @@ def subject(
     return plan, ck, clips.subset(np.arange(many))
 
 
-def bit_tier(ck: Checkpoint, clips: Clips) -> dict:
-    """The array in single bits against the bit-sliced array: states and counters."""
-    run = sram.emulate(ck, clips)
-    states, counters, *wrong = sram.bitwise.differences(
-        *sram.bitwise.emulate(ck, clips), run
-    )
+def bit_tier(ck: Checkpoint, clips: Clips, spec=None) -> dict:
+    """The array in single bits against the fast array: states and counters.
+
+    In layouts B and C through their own adders: ripple carries, trees of adders.
+    """
+    spec = spec or sram.MacroSpec()
+    run, bits = layouts.emulate(ck, clips, spec), layouts.bitwise(ck, clips, spec)
+    if spec.layout == "A":
+        told = bits.trace.layers, bits.ledger, run
+        states, counters, *wrong = sram.bitwise.differences(*told)
+    else:
+        states, counters, wrong = _compared(bits, run)
     return {
         "clips": len(clips),
         "states_compared": states,
         "counters_compared": counters,
         "differences": sum(wrong),
     }
+
+
+def _compared(bits, run) -> tuple[int, int, list[int]]:
+    """States and all counters of two runs: how many, and how many differ."""
+    pairs = [
+        (getattr(a, k), getattr(b, k))
+        for a, b in zip(bits.trace.layers, run.trace.layers)
+        for k in "UVS"
+    ]
+    counts = [
+        (bits.ledger[at][key], run.ledger[at][key])
+        for at in run.ledger
+        for key in FIELDS
+    ]
+    wrong = [int((a != b).sum()) for a, b in pairs] + [a != b for a, b in counts]
+    return sum(a.size for a, _ in pairs), len(counts), wrong
 
 
 def batches(clips: Clips, ck: Checkpoint) -> Iterator[Clips]:
@@ -180,7 +206,8 @@ def report(name, clips, parties: dict, array, counters: int, profile_name: str) 
         "profile": profile_name,
         "clips": len(clips),
         "source": clips.source,
-        "tier": "bit-sliced",
+        "layout": array.mapping.spec.layout,
+        "tier": "bit-sliced" if array.mapping.spec.layout == "A" else "words",
         "parties": list(parties),
         "membranes_compared": 2 * spikes * others,
         "spikes_compared": spikes * others,

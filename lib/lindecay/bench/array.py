@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numba import njit
+from torch.nn.functional import conv2d
 
 from lindecay import events, integer
 from lindecay.events import Clips
@@ -57,6 +58,61 @@ def dense(matmul: Callable, w, frames) -> None:
         v = v - 256.0 * (v > 256.0)
 
 
+def maps(clips: int = 8, steps: int = 50, density: float = 0.1, seed: int = 0):
+    """The two convolutions of the gesture network with random weights, and clips."""
+    rng = np.random.default_rng(seed)
+    rows = {"lam": np.int32(5), "bits": 4}
+    w = [
+        rng.integers(-8, 8, s).astype(np.int8) for s in ((16, 2, 5, 5), (32, 16, 3, 3))
+    ]
+    first = {"plane": (2, 32, 32), "stride": 2, "padding": 2}
+    one = Layer("conv1", w[0], np.int32(60), **rows, **first)
+    two = Layer("conv2", w[1], np.int32(90), **rows, plane=one.map, padding=1)
+    meta = {"B": 10, "f": 2, "law": "shrink", "reset": "subtract", "readout": "count"}
+    frames = (rng.random((clips, steps, one.inputs)) < density).astype(np.uint8)
+    indptr, channel = integer.as_events(frames)
+    _, made = work(1, 1, 1)
+    labels = np.zeros(clips, np.int64)
+    told = {"indptr": indptr, "channel": channel, "labels": labels, "steps": steps}
+    made = replace(made, **told, channels=one.inputs)
+    return Checkpoint({**meta, "T": steps}, (one, two)), made
+
+
+def dense_maps(ck: Checkpoint, frames) -> None:
+    """The same in torch on dense frames [clips, T, C, H, W]; nothing is counted."""
+    kernels = [torch.from_numpy(x.w.astype(np.float32)) * 4 for x in ck.layers]
+    v = [0.0] * len(kernels)
+    for t in range(frames.shape[1]):
+        x = frames[:, t]
+        for i, layer in enumerate(ck.layers):
+            x = conv2d(x, kernels[i], None, layer.stride, layer.padding)
+            v[i] = x + v[i]
+            x = (v[i] > float(layer.theta)).float()
+            v[i] = v[i] - float(layer.theta) * x
+
+
+def conv_sliced(rounds: int = 5, clips: int = 32) -> dict:
+    """Convolutions on the bit-sliced array, all counters, beside torch's dense ones."""
+    ck, made = maps(clips)
+    frames = torch.from_numpy(made.dense().astype(np.float32))
+    frames = frames.swapaxes(0, 1).unflatten(2, ck.layers[0].plane)
+    jobs = {
+        "conv_sliced": lambda: emulate(ck, made, record=False),
+        "torch": lambda: dense_maps(ck, frames),
+    }
+    spent = _rounds(jobs, rounds)
+    sops = emulate(ck, made, record=False).ledger.total().sops
+    more = {"limit_fraction": None, "peak_mb": _peak_mb(jobs["conv_sliced"])}
+    return (
+        _row("conv_sliced", spent, sops, ("torch",))
+        | more
+        | {
+            "threads": 1,
+            "rounds": rounds,
+        }
+    )
+
+
 @njit(cache=True)
 def gather(indptr, channel, rows, out) -> None:
     """The least an event-driven network does: add one row of weights for each event."""
@@ -94,9 +150,9 @@ def _peak_mb(job: Callable) -> float:
 def bench(rounds: int = 5, clips: int = 300) -> dict:
     """Time the array and the integer network; the object of `lindecay bench array`.
 
-    Returns {"bit_sliced": …, "integer": …, "nmnist_10000": …, "scaling": …}:
-    milliseconds of wall time, peers, ratios (peer over ours), GSOP/s, share of the
-    gather bound, peak memory.
+    Returns {"bit_sliced": …, "integer": …, "conv_sliced": …, "nmnist_10000": …,
+    "scaling": …}: milliseconds of wall time, peers, ratios (peer over ours), GSOP/s,
+    share of the gather bound, peak memory.
     """
     ck, made = work(clips)
     frames = np.ascontiguousarray(made.dense(np.arange(clips)), np.float32)
@@ -122,6 +178,7 @@ def bench(rounds: int = 5, clips: int = 300) -> dict:
         | {"threads": 1, "rounds": rounds}
         for name in ("bit_sliced", "integer")
     }
+    found["conv_sliced"] = conv_sliced(rounds)
     found["nmnist_10000"] = ten_thousand()
     torch.set_num_threads(threads)
     return found | {"scaling": scaling()}

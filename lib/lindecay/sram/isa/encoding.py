@@ -14,20 +14,21 @@ ALL = 0xFFFFFFFFFFFFFFFF
 
 # columns of the table of rows
 A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
-MASKED, ADDS, EMIT, REGISTER, BIT, KIND, RUN = range(8, 15)
+ADDS, EMIT, REGISTER, BIT, KIND, RUN = range(8, 14)
+HOLDS, SUMS = 14, 15  # T and G stay; the sum goes to all columns
 PLAIN, ADD_W, ADD_T, ADD_BUS, SEND = range(5)  # common cycles have a short way
 
 
 @lru_cache(maxsize=512)
 def encode(program: Program) -> tuple[np.ndarray, np.ndarray]:
-    """A program as int64 [cycles, 15] (rows, flags) and uint64 [cycles, 24] (masks)."""
-    rows = [[*_rows(cycle), 1] for cycle in program.cycles]
+    """A program as int64 [cycles, 16] (rows, flags) and uint64 [cycles, 24] (masks)."""
+    rows = [[*_rows(cycle), 1, *_short(cycle)] for cycle in program.cycles]
     for i in range(len(rows) - 2, -1, -1):
         if _goes_on(rows[i], program.cycles[i], rows[i + 1], program.cycles[i + 1]):
             rows[i][RUN] = 1 + rows[i + 1][RUN]
     masks = [_masks(cycle) for cycle in program.cycles]
     return (
-        np.array(rows, np.int64).reshape(-1, 15),
+        np.array(rows, np.int64).reshape(-1, 16),
         np.array(masks, np.uint64).reshape(-1, 24),
     )
 
@@ -38,9 +39,13 @@ def _rows(cycle: Cycle) -> list[int]:
     for rows in (cycle.a, cycle.b, cycle.w, further):
         out += [SPACES.index(rows[0][0]), rows[0][1]] if rows else [-1, 0]
     register = {"lam": 0, "theta": 1}.get(cycle.y, -1)
-    masked = bool(cycle.masked and cycle.w)
-    flags = [masked, cycle.adds, cycle.emit, register, cycle.bit]
+    flags = [cycle.adds, cycle.emit, register, cycle.bit]
     return [*out, *flags, PLAIN if further else _kind(cycle)]
+
+
+def _short(c: Cycle) -> list[bool]:
+    """Whether both latches hold; whether the sum is written to all columns."""
+    return [c.T == c.G == "hold", bool(c.w) and c.value == "sum" and not c.masked]
 
 
 def _kind(c: Cycle) -> int:

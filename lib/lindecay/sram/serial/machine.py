@@ -7,8 +7,6 @@ Weights lie as bits in `cells`; the sequencer broadcasts λ and θ where they ar
 value for the layer, otherwise they are rows.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
@@ -19,26 +17,12 @@ from lindecay.sram.ledger import PROGRAMS
 from lindecay.sram.place.linear import leak_of, tags_kept
 from lindecay.sram.place.plans import LayerPlan
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.place.tiling import Wires
 from lindecay.sram.serial.planes import COLUMNS, WORDS, aligned, pack
 
 MANY = ("accumulate", "merge")  # one program a tile, one a merge
 ONE = [name for name in PROGRAMS if name not in MANY]
 ID = np.array([ONE.index(n) if n in ONE else -1 for n in PROGRAMS], np.int64)
-
-
-@dataclass(frozen=True)
-class Wires:
-    """Where the events of each input go, int64: entries first[i] … first[i + 1] - 1.
-
-    tile: a tile of columns; local: the input's number there; fan: neurons that it
-    reaches there; zeros: those of them with a weight of 0.
-    """
-
-    first: np.ndarray
-    tile: np.ndarray
-    local: np.ndarray
-    fan: np.ndarray
-    zeros: np.ndarray
 
 
 class LayerMachine:
@@ -125,7 +109,7 @@ class LayerMachine:
         return silent.sum(0, dtype=np.int64)
 
     @property
-    def wires(self) -> "Wires":
+    def wires(self) -> Wires:
         """Every input's wordline: all columns follow it."""
         every = np.arange(self.plan.inputs, dtype=np.int64)
         first = np.arange(self.plan.inputs + 1, dtype=np.int64)

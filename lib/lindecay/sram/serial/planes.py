@@ -59,33 +59,48 @@ for _op, _name in (
     _binary(_op, _name)
 
 
-def _address(context, builder, kind, array, index):
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+def _pointer(builder, kind, address, index):
+    """Word `index` behind an address, as a pointer to `kind`."""
+    offset = builder.mul(index, ir.Constant(index.type, 8))
+    return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
 
 
 @intrinsic
-def load(typing, words, start):
-    """The plane words[start : start + 4] of a contiguous uint64 array."""
+def load(typing, address, start):
+    """The plane of the words start … start + 3 behind an address.
+
+    Addresses are plain integers: an array here would have its uses counted at every
+    call. Whoever made the array keeps it.
+    """
 
     def codegen(context, builder, sig, args):
-        value = builder.load(_address(context, builder, sig.args[0], *args))
+        value = builder.load(_pointer(builder, _VECTOR, *args))
         value.align = 8
         return value
 
-    return plane(words, types.intp), codegen
+    return plane(types.int64, types.int64), codegen
 
 
 @intrinsic
-def store(typing, words, start, value):
-    """words[start : start + 4] = value."""
+def store(typing, address, start, value):
+    """The words start … start + 3 behind an address = value."""
 
     def codegen(context, builder, sig, args):
-        where = _address(context, builder, sig.args[0], args[0], args[1])
+        where = _pointer(builder, _VECTOR, args[0], args[1])
         builder.store(args[2], where).align = 8
         return context.get_dummy_value()
 
-    return types.void(words, types.intp, plane), codegen
+    return types.void(types.int64, types.int64, plane), codegen
+
+
+@intrinsic
+def word(typing, address, index):
+    """One uint64 behind an address."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_pointer(builder, _I64, *args))
+
+    return types.uint64(types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -9,6 +9,15 @@ and ledgers out.
 import numpy as np
 
 from lindecay.integer import LayerTrace
+from lindecay.sram.isa.encoding import (
+    A_ROW,
+    ADD_T,
+    ADD_W,
+    B_ROW,
+    KIND,
+    RUN,
+    encode,
+)
 from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
 from lindecay.sram.serial import sliced
 from lindecay.sram.serial.machine import ID, ONE, LayerMachine
@@ -35,7 +44,10 @@ class Runner:
         self._shape()
         self._cells()
         bases = np.array([one.bases(t) for t in range(one.plan.row_tiles)], np.int64)
-        self.code = sliced.Code(*one.table(), bases, one.registers)
+        rows, masks, *rest = one.table()
+        self.held.append(masks)
+        address = masks.ctypes.data
+        self.code = sliced.Code(rows, address, *rest, bases, one.registers)
         self._ways()
         out = machine.plan.outputs
         self.S = np.zeros((clips, steps, out), np.uint8)
@@ -78,7 +90,8 @@ class Runner:
         latches = np.zeros(p.row_tiles * s.planes * 3 * WORDS, np.uint64)
         bus = np.zeros(s.planes * sliced.LONGEST * WORDS, np.uint64)
         arrays = (own, latches, np.ascontiguousarray(weights), bus, used)
-        self.cells = sliced.Cells(*map(aligned, arrays))
+        self.held = [aligned(x) for x in (*arrays, 0 * used, 0 * used)]  # kept alive
+        self.cells = sliced.Cells(*(x.ctypes.data for x in self.held))
 
     def _ways(self) -> None:
         one, wires = self.tile, self.machine.wires
@@ -86,8 +99,25 @@ class Runner:
         told = (wires.first, wires.tile, wires.local, wires.fan, wires.zeros)
         told = [np.ascontiguousarray(x, dtype=np.int64) for x in told]
         more = (one.plan.tile_of, one.merge_table(), np.array(order, np.int64), ID)
-        self.ways = sliced.Ways(*told, *more, len(ONE))
+        columns = np.bitwise_count(self.held[4].reshape(-1, WORDS)).sum(1)
+        last = (self._runs(), columns.astype(np.int64))
+        self.ways = sliced.Ways(*told, *more, len(ONE), *last)
         self.most = int(np.diff(wires.first).max(initial=1))
+
+    def _runs(self) -> np.ndarray:
+        """First row, rows of the weight and of its sign, where all tiles just add."""
+        out = []
+        for program in self.tile.programs["accumulate"]:
+            rows, _ = encode(program)
+            first = int(rows[0, RUN]) if rows[0, KIND] == ADD_W else 0
+            rest = len(rows) - first
+            whole = not rest or (
+                rows[first, KIND] == ADD_T and rows[first, RUN] == rest
+            )
+            from_0 = program.cycles[0].carry == "0" and rows[0, B_ROW] == 0
+            out.append([rows[0, A_ROW], first * (whole and from_0), rest])
+        runs = np.array(out, np.int64)
+        return runs if runs[:, 1].all() else 0 * runs
 
     def _room(self, events: int) -> None:
         """Room for the jobs of the busiest step."""

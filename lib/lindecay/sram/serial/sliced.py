@@ -32,15 +32,17 @@ from lindecay.sram.isa.encoding import (
     B_SPACE,
     BIT,
     EMIT,
+    HOLDS,
     KIND,
     REGISTER,
     RUN,
     SEND,
+    SUMS,
     W_ROW,
     W_SPACE,
 )
 from lindecay.sram.ledger import FIELDS, PROGRAMS
-from lindecay.sram.serial.planes import WORDS, load, ones, splat, store, total
+from lindecay.sram.serial.planes import WORDS, load, ones, splat, store, total, word
 
 LONGEST = 64  # bits of the widest sum that can travel over the bus
 
@@ -53,18 +55,18 @@ _MACRO_CYCLES, _READ_ROWS = _F["macro_cycles"], _F["read_rows"]
 _WRITE_ROWS, _ADDER = _F["write_rows"], _F["adder_ops"]
 _SELECTED, _DISCHARGES, _FLIPS = _F["columns_selected"], _F["discharges"], _F["flips"]
 
-# uint64, flat: see above; latches [row tiles, planes, 3, words], bus [planes, LONGEST,
-# words], used [planes, words]: the columns that hold a neuron
-Cells = namedtuple("Cells", "own latches weights bus used")
-# programs as tables; first cycle of each; cycles, reads, writes, additions of each
-# [programs, 4]; first row of each space [row tiles, 7]
+# addresses of uint64 arrays: see above; latches [row tiles, planes, 3, words], bus
+# [planes, LONGEST, words], used [planes, words]: where neurons are; two to compare
+Cells = namedtuple("Cells", "own latches weights bus used before after")
+# programs as tables (masks: an address); first cycle, and cycles, reads, writes, adds
+# [programs, 4] of each; first row of each space [row tiles, 7]
 Code = namedtuple("Code", "rows masks starts sums bases registers")
 # planes, rows before the weights, planes and macros of a tile of columns, weight bits
 Shape = namedtuple("Shape", "planes height span across bits")
 # where events go (`machine.Wires`), their row tiles; merges [n, 5]; ids of programs
-Ways = namedtuple(
-    "Ways", "first tile local fan zeros row_tile merges schedule ids acc0"
-)
+# runs: of `accumulate`, 0 where its programs are others; columns: neurons of each plane
+WAYS = "first tile local fan zeros row_tile merges schedule ids acc0 runs columns"
+Ways = namedtuple("Ways", WAYS)
 # neuron of each column; U, V [clips, steps, out] or empty, S; V of the last step
 Seen = namedtuple("Seen", "neuron U V S last")
 
@@ -113,40 +115,32 @@ def _send(own, at, bus, over, n, U):
 
 
 @njit(cache=True, inline="always")
-def _line(cells, code, i, B, T, over):
-    """What the second input of the adder gets, before it is turned."""
-    rows, masks = code.rows, code.masks
-    line = (B & splat(masks[i, 2])) | (T & splat(masks[i, 3]))
-    if masks[i, 4]:
-        line = load(cells.bus, over)
-    if rows[i, REGISTER] >= 0:
-        bit = code.registers[rows[i, REGISTER]] >> rows[i, BIT] & 1
-        line = splat(np.uint64(0) - np.uint64(bit))
-    return line
+def _mask(masks, k):
+    """Choice k of a cycle, as a plane of all ones or none."""
+    return splat(word(masks, k))
 
 
 @njit(cache=True, inline="always")
-def _kept(masks, i, T, line):
+def _kept(masks, T, line):
     """T at the end of a run of additions."""
-    return (T & splat(masks[i, 15])) | (line & splat(masks[i, 17]))
+    return (T & _mask(masks, 15)) | (line & _mask(masks, 17))
 
 
 @njit(cache=True, inline="always")
-def _latched(masks, i, X, line, S, T, G):
+def _latched(masks, X, line, S, T, G):
     """T and G at the end of a cycle."""
-    sum_ = (S ^ splat(masks[i, 20]) ^ (T & splat(masks[i, 21]))) & splat(masks[i, 22])
-    tag = (G & splat(masks[i, 19])) | sum_ | (X & splat(masks[i, 23]))
-    sign = (T & splat(masks[i, 15])) | (X & splat(masks[i, 16]))
-    return sign | (line & splat(masks[i, 17])) | (S & splat(masks[i, 18])), tag
+    turned = (S ^ _mask(masks, 20) ^ (T & _mask(masks, 21))) & _mask(masks, 22)
+    tag = (G & _mask(masks, 19)) | turned | (X & _mask(masks, 23))
+    sign = (T & _mask(masks, 15)) | (X & _mask(masks, 16))
+    return sign | (line & _mask(masks, 17)) | (S & _mask(masks, 18)), tag
 
 
 @njit(cache=True, inline="always")
-def _written(own, w_at, masks, i, S, T, G, U):
+def _written(own, w_at, masks, S, T, G, U):
     """One row takes sum, 0, T or not T in the columns that are meant."""
-    value = (S & splat(masks[i, 11])) | (
-        (T ^ splat(masks[i, 13])) & splat(masks[i, 12])
-    )
-    meant = U & (splat(masks[i, 14]) | G)
+    sign = (T ^ _mask(masks, 13)) & _mask(masks, 12)
+    value = (S & _mask(masks, 11)) | sign
+    meant = U & (_mask(masks, 14) | G)
     old = load(own, w_at)
     change = (old ^ value) & meant
     store(own, w_at, old ^ change)
@@ -154,12 +148,12 @@ def _written(own, w_at, masks, i, S, T, G, U):
 
 
 @njit(cache=True)
-def _tally(sums, macros, count):
+def _tally(sums, p, macros, count):
     """What follows from a program's rows: cycles, wordlines, additions."""
-    count[_MACRO_CYCLES] += sums[0] * macros
-    count[_READ_ROWS] += sums[1] * macros
-    count[_WRITE_ROWS] += sums[2] * macros
-    count[_ADDER] += sums[3] * macros  # times columns, when the run is over
+    count[_MACRO_CYCLES] += sums[p, 0] * macros
+    count[_READ_ROWS] += sums[p, 1] * macros
+    count[_WRITE_ROWS] += sums[p, 2] * macros
+    count[_ADDER] += sums[p, 3] * macros  # times columns, when the run is over
 
 
 @njit(cache=True)
@@ -172,8 +166,8 @@ def execute(cells, code, shape, work, n, many, counts):
         many: planes of a job: those of one tile of columns, or all.
         counts: int64 [fields], of the phase.
     """
-    own, latches, weights, bus, used = cells
-    rows, masks, starts, _, bases, _ = code
+    own, latches, weights, bus, used, _, _ = cells
+    rows, tables, starts, _, bases, registers = code
     planes, height, span, across, bits = shape
     nothing = splat(np.uint64(0))
     down, flips, chosen, selected = nothing, nothing, nothing, 0
@@ -184,52 +178,40 @@ def execute(cells, code, shape, work, n, many, counts):
             at = (tile * planes + plane) * 3 * WORDS
             T, G = load(latches, at), load(latches, at + WORDS)
             C, U = load(latches, at + 2 * WORDS), load(used, plane * WORDS)
-            columns = total(ones(U))
             home = (tile * planes + plane) * height * WORDS
             ours = (work[j, 2] * span + plane - first) * bits * WORDS
             i = start
             while i < stop:
+                masks, kind = tables + i * 24 * 8, rows[i, KIND]
                 over = (plane * LONGEST + i - start) * WORDS
-                if rows[i, KIND]:  # a run of like cycles, row after row
+                a_at = home + (bases[tile, rows[i, A_SPACE]] + rows[i, A_ROW]) * WORDS
+                if kind:  # a run of like cycles, row after row
                     m = min(rows[i, RUN], stop - i)
-                    a = bases[tile, rows[i, A_SPACE]] + rows[i, A_ROW]
-                    carry = C & splat(masks[i, 7])
-                    if rows[i, KIND] == ADD_T:
-                        C, fell, turned = _add_sign(
-                            own, home + a * WORDS, m, carry, T, U
-                        )
-                    elif rows[i, KIND] == ADD_W:
-                        line_at = ours + rows[i, B_ROW] * WORDS
-                        C, line, fell, turned = _add(
-                            own, home + a * WORDS, weights, line_at, m, carry, T, U
-                        )
-                        for k in range(m):
-                            fell = fell + ones(load(weights, line_at + k * WORDS) & U)
-                        last = i + m - 1
-                        T = (T & splat(masks[last, 15])) | (
-                            line & splat(masks[last, 17])
-                        )
-                    elif rows[i, KIND] == SEND:
-                        fell, turned = _send(own, home + a * WORDS, bus, over, m, U)
+                    carry = C & _mask(masks, 7)
+                    last = masks + (m - 1) * 24 * 8
+                    if kind == ADD_T:
+                        C, fell, turned = _add_sign(own, a_at, m, carry, T, U)
+                    elif kind == SEND:
+                        fell, turned = _send(own, a_at, bus, over, m, U)
                     else:
+                        source, line_at = bus, over
+                        if kind == ADD_W:
+                            source, line_at = weights, ours + rows[i, B_ROW] * WORDS
                         C, line, fell, turned = _add(
-                            own, home + a * WORDS, bus, over, m, carry, T, U
+                            own, a_at, source, line_at, m, carry, T, U
                         )
-                        last = i + m - 1
-                        T = (T & splat(masks[last, 15])) | (
-                            line & splat(masks[last, 17])
-                        )
+                        T = _kept(last, T, line)
+                        for k in range(m if kind == ADD_W else 0):
+                            fell = fell + ones(load(weights, line_at + k * WORDS) & U)
                     down, flips = down + fell, flips + turned
-                    selected += columns * m
+                    selected += total(ones(U)) * m
                     i += m
                     continue
                 A, B = nothing, nothing
                 if rows[i, A_SPACE] >= 0:
-                    a = bases[tile, rows[i, A_SPACE]] + rows[i, A_ROW]
+                    A = load(own, a_at)
                     if rows[i, A_SPACE] == 1:
                         A = load(weights, ours + rows[i, A_ROW] * WORDS) & U
-                    else:
-                        A = load(own, home + a * WORDS)
                     down = down + ones(A)
                 if rows[i, B_SPACE] >= 0:
                     b = bases[tile, rows[i, B_SPACE]] + rows[i, B_ROW]
@@ -238,21 +220,30 @@ def execute(cells, code, shape, work, n, many, counts):
                     else:
                         B = load(own, home + b * WORDS)
                     down = down + ones(B)
-                line = _line(cells, code, i, B, T, over)
+                line = (B & _mask(masks, 2)) | (T & _mask(masks, 3))
+                if word(masks, 4):
+                    line = load(bus, over)
+                if rows[i, REGISTER] >= 0:
+                    bit = registers[rows[i, REGISTER]] >> rows[i, BIT] & 1
+                    line = splat(np.uint64(0) - np.uint64(bit))
                 if rows[i, EMIT]:
                     store(bus, over, A)
-                X = (A & splat(masks[i, 0])) | (G & splat(masks[i, 1]))
-                Y = line ^ splat(masks[i, 5]) ^ (T & splat(masks[i, 6]))
-                carry = (C & splat(masks[i, 7])) ^ splat(masks[i, 8])
-                carry = carry ^ (T & splat(masks[i, 9]))
+                X = (A & _mask(masks, 0)) | (G & _mask(masks, 1))
+                Y = line ^ _mask(masks, 5) ^ (T & _mask(masks, 6))
+                carry = (C & _mask(masks, 7)) ^ _mask(masks, 8) ^ (T & _mask(masks, 9))
                 S = X ^ Y ^ carry
                 if rows[i, W_SPACE] >= 0:
                     w = bases[tile, rows[i, W_SPACE]] + rows[i, W_ROW]
-                    turned, meant = _written(
-                        own, home + w * WORDS, masks, i, S, T, G, U
-                    )
+                    w_at = home + w * WORDS
+                    if rows[i, SUMS]:
+                        old = load(own, w_at)
+                        turned, meant = ones((old ^ S) & U), ones(U)
+                        store(own, w_at, old ^ ((old ^ S) & U))
+                    else:
+                        turned, meant = _written(own, w_at, masks, S, T, G, U)
                     flips, chosen = flips + turned, chosen + meant
-                T, G = _latched(masks, i, X, line, S, T, G)
+                if not rows[i, HOLDS]:
+                    T, G = _latched(masks, X, line, S, T, G)
                 if rows[i, ADDS]:
                     C = (X & Y) | (carry & (X ^ Y))
                 i += 1
@@ -265,85 +256,150 @@ def execute(cells, code, shape, work, n, many, counts):
 
 
 @njit(cache=True)
-def _integers(cells, shape, bits, neuron, out):
+def accumulate(own, weights, latches, used, columns, shape, work, n, runs):
+    """n events, weight after weight: what `execute` does for a run of W and one of T.
+
+    runs: int64 [row tiles, 3]: first row of the sum, rows of the weight, rows of the
+    sign. Returns falls, flips and selected columns. The weights end in unused columns,
+    so that nothing has to be masked again.
+    """
+    planes, height, span, _, bits = shape
+    nothing = splat(np.uint64(0))
+    down, flips, selected = nothing, nothing, 0
+    for j in range(n):
+        tile, plane = work[j, 1], work[j, 3]
+        low, first, more = runs[tile, 0], runs[tile, 1], runs[tile, 2]
+        ours = work[j, 2] * span * bits * WORDS
+        for _ in range(span):
+            U, carry, T = load(used, plane * WORDS), nothing, nothing
+            at = ((tile * planes + plane) * height + low) * WORDS
+            for k in range(first):
+                A, T = load(own, at), load(weights, ours + k * WORDS) & U
+                change = T ^ carry
+                carry = (A & T) | (carry & (A ^ T))
+                store(own, at, A ^ change)
+                down = down + ones(A) + ones(T)
+                flips = flips + ones(change)
+                at += WORDS
+            for _ in range(more):
+                A = load(own, at)
+                change = T ^ carry
+                carry = (A & T) | (carry & (A ^ T))
+                store(own, at, A ^ change)
+                down = down + ones(A)
+                flips = flips + ones(change)
+                at += WORDS
+            latch = (tile * planes + plane) * 3 * WORDS
+            store(latches, latch, T)
+            store(latches, latch + 2 * WORDS, carry)
+            selected += columns[plane] * (first + more)
+            ours += bits * WORDS
+            plane += 1
+    return total(down), total(flips), selected
+
+
+@njit(cache=True)
+def _integers(own, shape, bits, neuron, out):
     """Read rows V0 … of the home tile as integers: the observer, not the array."""
     for plane in range(shape.planes):
         home = plane * shape.height * WORDS
-        for word in range(WORDS):
+        for w in range(WORDS):
             for j in range(64):
-                n = neuron[(plane * WORDS + word) * 64 + j]
+                n = neuron[(plane * WORDS + w) * 64 + j]
                 if n < 0:
                     continue
                 value = 0
                 for k in range(bits):
-                    held = cells.own[home + k * WORDS + word] >> np.uint64(j)
+                    held = word(own, home + k * WORDS + w) >> np.uint64(j)
                     value |= np.int64(held & np.uint64(1)) << k
                 out[n] = value - ((value >> (bits - 1)) << bits)
 
 
 @njit(cache=True)
-def _at_rest(cells, shape, bits, out):
-    """1 in every column whose V rows are all 0."""
+def _awake(own, used, shape, bits, out):
+    """1 in every column that holds a neuron whose V rows are not all 0."""
     for plane in range(shape.planes):
-        home = plane * shape.height * WORDS
-        for word in range(WORDS):
-            held = np.uint64(0)
-            for k in range(bits):
-                held |= cells.own[home + k * WORDS + word]
-            out[plane * WORDS + word] = ~held
+        home, held = plane * shape.height * WORDS, splat(np.uint64(0))
+        for k in range(bits):
+            held = held | load(own, home + k * WORDS)
+        store(out, plane * WORDS, held & load(used, plane * WORDS))
 
 
 @njit(cache=True)
-def _ones(words):
-    """How many columns are set; `words` hold whole planes."""
+def _cleared(before, after, planes):
+    """How many columns are set in `before` and not in `after`."""
     n = splat(np.uint64(0))
-    for block in range(0, len(words), WORDS):
-        n = n + ones(load(words, block))
+    for at in range(0, planes * WORDS, WORDS):
+        was = load(before, at)
+        n = n + ones(was ^ (was & load(after, at)))
     return total(n)
 
 
 @njit(cache=True)
-def _tags(cells, shape):
+def _tags(latches, used, planes):
     """How many columns of the home tile have their tag G set."""
     n = splat(np.uint64(0))
-    for plane in range(shape.planes):
-        G = load(cells.latches, (3 * plane + 1) * WORDS)
-        n = n + ones(G & load(cells.used, plane * WORDS))
+    for plane in range(planes):
+        G = load(latches, (3 * plane + 1) * WORDS)
+        n = n + ones(G & load(used, plane * WORDS))
     return total(n)
 
 
 @njit(cache=True)
-def _fired(cells, shape, neuron, S):
+def _fired(latches, used, planes, neuron, S):
     """The tags G of the home tile as bytes of S, which holds 0."""
-    for plane in range(shape.planes):
-        for word in range(WORDS):
-            tag = cells.latches[(3 * plane + 1) * WORDS + word]
-            tag &= cells.used[plane * WORDS + word]
-            if tag:
-                for j in range(64):
-                    if tag >> np.uint64(j) & np.uint64(1):
-                        S[neuron[(plane * WORDS + word) * 64 + j]] = 1
+    for plane in range(planes):
+        for w in range(WORDS):
+            tag = word(latches, (3 * plane + 1) * WORDS + w)
+            tag &= word(used, plane * WORDS + w)
+            j = (plane * WORDS + w) * 64
+            while tag:
+                if tag & np.uint64(1):
+                    S[neuron[j]] = 1
+                tag >>= np.uint64(1)
+                j += 1
 
 
 @njit(cache=True)
-def _events(events, ways, shape, starts, work, busy, count):
-    """The jobs of all events of a step; counts their queues, bills the slowest."""
-    n = 0
-    busy[:] = 0
-    row_tiles = len(busy) // (shape.planes // shape.span)
+def _queued(
+    events, first, tile, local, fan, zeros, row_tile, span, length, acc0, work, busy
+):
+    """The jobs of all events of a step: (jobs, SOPs, SOPs on a weight of 0)."""
+    n, sops, silent = 0, 0, 0
+    row_tiles = len(length)
     for e in events:
-        for q in range(ways.first[e], ways.first[e + 1]):
-            local, tile = ways.local[q], ways.tile[q]
-            row_tile = ways.row_tile[local]
-            p = ways.acc0 + row_tile
-            work[n, 0], work[n, 1], work[n, 2] = p, row_tile, local
-            work[n, 3], work[n, 4] = tile * shape.span, 0
-            busy[tile * row_tiles + row_tile] += starts[p + 1] - starts[p]
-            count[_SOPS] += ways.fan[q]
-            count[_ZERO] += ways.zeros[q]
+        for q in range(first[e], first[e + 1]):
+            i, t = local[q], tile[q]
+            r = row_tile[i]
+            work[n, 0], work[n, 1], work[n, 2], work[n, 3] = acc0 + r, r, i, t * span
+            busy[t * row_tiles + r] += length[r]
+            sops += fan[q]
+            silent += zeros[q]
             n += 1
+    return n, sops, silent
+
+
+@njit(cache=True)
+def _events(events, ways, shape, code, work, busy, count):
+    """The jobs of all events of a step; counts their queues, bills the slowest."""
+    busy[:] = 0
+    row_tiles = len(code.bases)
+    sums = code.sums[ways.acc0 : ways.acc0 + row_tiles]
+    n, sops, silent = _queued(
+        events, ways.first, ways.tile, ways.local, ways.fan, ways.zeros, ways.row_tile,
+        shape.span, sums[:, 0], ways.acc0, work, busy,
+    )  # fmt: skip
+    count[_SOPS] += sops
+    count[_ZERO] += silent
     count[_QUEUE] += n
-    count[_CYCLES] += busy.max()
+    slowest = 0
+    for at in range(len(busy)):
+        slowest = max(slowest, busy[at])
+        r = at % row_tiles
+        jobs = busy[at] // max(sums[r, 0], 1)
+        for k, field in enumerate((_MACRO_CYCLES, _READ_ROWS, _WRITE_ROWS, _ADDER)):
+            count[field] += jobs * sums[r, k] * shape.across
+    count[_CYCLES] += slowest
     return n
 
 
@@ -373,7 +429,7 @@ def _phase(op, events, cells, code, shape, ways, work, busy, counts):
     macros = shape.planes // shape.span * shape.across
     if op == ACCUMULATE:
         n, many, macros = (
-            _events(events, ways, shape, code.starts, work, busy, count),
+            _events(events, ways, shape, code, work, busy, count),
             shape.span,
             shape.across,
         )
@@ -383,9 +439,18 @@ def _phase(op, events, cells, code, shape, ways, work, busy, counts):
         p, n = ways.ids[op], 1
         work[0, 0], work[0, 1], work[0, 2], work[0, 3] = p, 0, 0, 0
         count[_CYCLES] += code.starts[p + 1] - code.starts[p]
-    for j in range(n):
-        _tally(code.sums[work[j, 0]], macros, count)
-    execute(cells, code, shape, work, n, many, count)
+    for j in range(n if op != ACCUMULATE else 0):
+        _tally(code.sums, work[j, 0], macros, count)
+    if op == ACCUMULATE and ways.runs[0, 1]:
+        fell, turned, meant = accumulate(
+            cells.own, cells.weights, cells.latches, cells.used, ways.columns, shape,
+            work, n, ways.runs,
+        )  # fmt: skip
+        count[_DISCHARGES] += fell
+        count[_FLIPS] += turned
+        count[_SELECTED] += meant
+    else:
+        execute(cells, code, shape, work, n, many, count)
 
 
 @njit(cache=True)
@@ -394,33 +459,33 @@ def run(
     count_clears, counts,
 ):  # fmt: skip
     """Steps times[0] … times[1]-1 of clips[0] … clips[1]-1 of one layer."""
-    rest, after = np.zeros(cells.used.size, np.uint64), np.zeros_like(cells.used)
-    row_tiles = len(code.bases)
-    busy = np.zeros(row_tiles * (shape.planes // shape.span), np.int64)
+    own, latches, used, planes = cells.own, cells.latches, cells.used, shape.planes
+    busy = np.zeros(len(code.bases) * (planes // shape.span), np.int64)
     for c in range(clips[0], clips[1]):
         if times[0] == 0:
-            cells.latches[: 3 * WORDS * shape.planes] = np.uint64(0)
+            for at in range(0, 3 * WORDS * planes, WORDS):
+                store(latches, at, splat(np.uint64(0)))
             _phase(CLEAR, channel[:0], cells, code, shape, ways, work, busy, counts)
         for t in range(times[0], times[1]):
             here = c * steps + t
             events = channel[indptr[here] : indptr[here + 1]]
             for op in ways.schedule:
                 if op == DECAY and count_clears:
-                    _at_rest(cells, shape, B, rest)
+                    _awake(own, used, shape, B, cells.before)
                 if op == FIRE and seen.U.size:
-                    _integers(cells, shape, B, seen.neuron, seen.U[c, t])
+                    _integers(own, shape, B, seen.neuron, seen.U[c, t])
                 _phase(op, events, cells, code, shape, ways, work, busy, counts)
                 if op == MERGE:
                     counts[op, _BITS] += ways.merges[:, 4].sum() * seen.S.shape[2]
-                if op == DECAY and count_clears:
-                    _at_rest(cells, shape, B, after)
-                    counts[op, _CLEARED] += _ones(after & ~rest & cells.used)
+                elif op == DECAY and count_clears:
+                    _awake(own, used, shape, B, cells.after)
+                    counts[op, _CLEARED] += _cleared(cells.before, cells.after, planes)
                 elif op == CLAMP:
-                    counts[op, _CLAMPED] += _tags(cells, shape)
+                    counts[op, _CLAMPED] += _tags(latches, used, planes)
                 elif op == FIRE:
-                    counts[op, _FIRED] += _tags(cells, shape)
-                    _fired(cells, shape, seen.neuron, seen.S[c, t])
+                    counts[op, _FIRED] += _tags(latches, used, planes)
+                    _fired(latches, used, planes, seen.neuron, seen.S[c, t])
             if seen.V.size:
-                _integers(cells, shape, B, seen.neuron, seen.V[c, t])
+                _integers(own, shape, B, seen.neuron, seen.V[c, t])
         if times[1] == steps:
-            _integers(cells, shape, B, seen.neuron, seen.last[c])
+            _integers(own, shape, B, seen.neuron, seen.last[c])

@@ -14,18 +14,22 @@ import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
 from lindecay.settings import Fault
+from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program, merge
 from lindecay.sram.ledger import Counts
 from lindecay.sram.place.linear import plan_layer
 from lindecay.sram.place.spec import MacroSpec
 from lindecay.sram.serial.array import Array
 from lindecay.sram.serial.machine import LayerMachine as BitSerial
+from lindecay.sram.serial.planes import unpack
 from lindecay.sram.stepwise.words import (
     LayerMachine,
     Step,
     WordPlan,
     Words,
+    additions,
     decayed,
+    fires,
     integrated,
     late,
     reset,
@@ -37,8 +41,26 @@ TREE_CYCLES = 3  # of one pass through a pipelined adder tree
 class TreeMachine(LayerMachine):
     """Layout C: sums from adder trees, membranes near memory, by rows or by words."""
 
-    def __init__(self, ck: Checkpoint, layer: Layer, spec: MacroSpec):
-        super().__init__(ck, layer, spec)
+    @classmethod
+    def takes(cls, ck, spec, N, K, A, bits) -> int:
+        if spec.cols < max(bits, ck.B):
+            raise Fault(
+                "a word does not fit a macro",
+                expected=f"at least {max(bits, ck.B)} columns",
+                found=f"{spec.cols}",
+            )
+        trees = -(-K // spec.rows) * -(-N // (spec.cols // bits))
+        return trees + cls.homes(ck, spec, N)
+
+    @staticmethod
+    def homes(ck: Checkpoint, spec: MacroSpec, N: int) -> int:
+        """Macros of the membranes."""
+        rows = -(-N // (spec.cols // ck.B))
+        return -(-rows // spec.rows)
+
+    def __init__(self, ck: Checkpoint, layer: Layer, spec: MacroSpec, *more, **told):
+        super().__init__(ck, layer, spec, *more, **told)
+        self.takes(ck, spec, *layer.w.shape, self.A, layer.bits)
         N, K = layer.w.shape
         self.bits = layer.w.astype(np.int64)[..., None] >> np.arange(layer.bits) & 1
         self.row_tiles = -(-K // spec.rows)
@@ -67,10 +89,17 @@ class TreeMachine(LayerMachine):
 
     def tree(self, events: np.ndarray) -> np.ndarray:
         """Sum of the weights of all spiking inputs: ones counted in each bit plane."""
-        ones = self.bits[:, events].sum(1)  # [out, bits]: what the trees add
-        weight = 2 ** np.arange(self.layer.bits, dtype=np.int64)
-        weight[-1] = -weight[-1]
-        spent = Counts(cycles=TREE_CYCLES, macro_cycles=TREE_CYCLES * self.trees)
+        alu, passes = self.alu, _passes(events)
+        ones = np.zeros((len(self.layer.w), self.layer.bits), np.int64)
+        for seen in passes:  # an input that spikes again needs the tree again
+            ones = alu.add(ones, alu.ones(self.bits[:, seen]), 0, 40)
+        total = 0 * ones[:, 0]
+        for k in range(self.layer.bits):
+            top = k == self.layer.bits - 1  # the sign bit counts negative
+            part = ones[:, k] << k
+            total = alu.add(total, ~part if top else part, int(top), 40)
+        times = TREE_CYCLES * max(1, len(passes))
+        spent = Counts(cycles=times, macro_cycles=times * self.trees)
         self.bill("accumulate", spent + Counts(**self.spiked(events)))
         if self.row_tiles > 1:
             width = self.layer.bits + int(np.ceil(np.log2(self.layer.w.shape[1])))
@@ -78,7 +107,7 @@ class TreeMachine(LayerMachine):
             cycles = int(np.ceil(np.log2(self.row_tiles)))
             more = {"transport_bits": moved, "macro_cycles": cycles * self.trees}
             self.bill("merge", Counts(cycles=cycles, adder_ops=moved, **more))
-        return ones @ weight << self.ck.f
+        return total << self.ck.f
 
     def step(self, events: np.ndarray) -> Step:
         current, out = self.tree(events), []
@@ -102,11 +131,13 @@ class TreeMachine(LayerMachine):
         n = mine.stop - mine.start
         layer = _rows_of(self.layer, mine)
         v = self.memory.read(row)[0][:n]
-        rest = decayed(self.ck, layer, v)
-        raw = integrated(self.ck, layer, rest - late(self.ck, layer, v), current[:n])
+        ck, alu, wide = self.ck, self.alu, self.A + 2
+        rest = decayed(ck, layer, v, alu)
+        owed = alu.add(rest, ~late(ck, layer, v, alu), 1, wide) if self.late else rest
+        raw = integrated(ck, layer, owed, current[:n], alu, wide)
         U = np.clip(raw, self.ck.v_min, self.ck.v_max)
-        fired = U > layer.row("theta")
-        V = reset(self.ck, layer, U, fired)
+        fired = fires(layer, U, alu, wide)
+        V = reset(ck, layer, U, fired, alu, wide)
         kept = np.zeros((1, per), np.int64)
         kept[0, :n] = V
         where = (np.arange(per) < n)[None]
@@ -115,26 +146,29 @@ class TreeMachine(LayerMachine):
             self.memory.write(row, kept, where & False)
         self.memory.write(row, kept, where)
         ports = 2 if self.spec.ports == 1 else 1
-        self.memory.tick(ports * (n if words else 1), 4 * n * self.ck.B)
+        self.memory.tick(
+            ports * (n if words else 1), (3 + additions(ck, layer)) * n * ck.B
+        )
         return v, rest, raw, U, fired, V
 
 
 class InPlaceMachine(TreeMachine):
     """Layout C with the membranes in columns: the tree's sum enters bit by bit."""
 
+    @staticmethod
+    def homes(ck: Checkpoint, spec: MacroSpec, N: int) -> int:
+        return -(-N // spec.cols)
+
     def membranes(self) -> int:
-        self.home = plan_layer(self.ck, self.layer, self.spec)
+        self.home = plan_layer(self.ck, self.layer, self.spec, self.often)
         self.array = Array(self.home.bases["W"], len(self.layer.w), 2)
         machine = BitSerial(self.ck, self.layer, self.home, self.spec)
         self.programs = machine.programs
         width = self.A - self.ck.f
         self.enter = merge(self.ck.f, width, width, width)
-        self.array.bases |= dict(zip("VWLHM", machine.bases(0)))
-        if machine.plan.bias_bits:
-            raise Fault("no bias row in layout C", expected="bias-free layers")
-        for space, name in (("L", "lam"), ("H", "theta")):
-            if space in machine._rows_held():
-                self.array.poke(space, self.layer.row(name), self.ck.B - 1)
+        self.array.bases |= dict(zip(SPACES, machine.bases(0)))
+        own, n = self.home.bases["W"], len(self.layer.w)
+        self.array.cells[:] = unpack(machine.cells[0, :own], n)  # rows of λ, θ, β, bias
         lam, theta = machine.registers.tolist()
         self.array.registers = {"lam": lam, "theta": theta}
         return -(-len(self.layer.w) // self.spec.cols)
@@ -174,6 +208,8 @@ class InPlaceMachine(TreeMachine):
         width = self.A - ck.f
         a.bus[:width] = current >> np.arange(width)[:, None] & 1
         self.run("merge", self.enter)
+        if self.layer.bias is not None:
+            self.run("bias")
         if after:
             self.run("decay")
         self.run("clamp")
@@ -188,8 +224,18 @@ class InPlaceMachine(TreeMachine):
         return Step(U, a.peek("V", ck.B), fired, clears, clamps)
 
 
+def _passes(events: np.ndarray) -> list[np.ndarray]:
+    """The inputs of each pass of the trees: those that spike at least so often.
+
+    >>> [seen.tolist() for seen in _passes(np.array([4, 7, 4]))]
+    [[4, 7], [4]]
+    """
+    inputs, often = np.unique(events, return_counts=True)
+    return [inputs[often > n] for n in range(int(often.max(initial=0)))]
+
+
 def _rows_of(layer: Layer, mine: slice) -> Layer:
     """The part of a layer whose membranes stand in one row."""
-    bias = None if layer.bias is None else layer.bias[mine]
-    own = {name: layer.row(name)[mine] for name in ("theta", "lam")}
-    return replace(layer, w=layer.w[mine], bias=bias, **own)
+    names = ("theta", "lam", "bias", "beta")
+    held = [name for name in names if getattr(layer, name) is not None]
+    return replace(layer, w=layer.w[mine], **{k: layer.row(k)[mine] for k in held})

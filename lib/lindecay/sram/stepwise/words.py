@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
+from lindecay.settings import Fault
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.place.linear import check_layer, membrane_rows
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.stepwise.adders import Whole
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,31 @@ class Words:
         self.counts.columns_selected += chosen
         self.counts.flips += int((old ^ new).sum())
 
+    def added(self, rows: np.ndarray) -> None:
+        """Row 0 += each of some rows, in turn: the same reads and writes, at once."""
+        if not len(rows):
+            return
+        banks, cols = len(self.cells), self.cells.shape[2]
+        weights = np.stack([self.peek(int(row)) for row in rows])
+        held = np.cumsum(np.concatenate([self.peek(0)[None], weights]), axis=0)
+        mask = (1 << self.width) - 1
+        ones = np.bitwise_count((held[:-1] & mask).astype(np.uint64)).sum()
+        ones += np.bitwise_count((weights & mask).astype(np.uint64)).sum()
+        turned = ((held[:-1] ^ held[1:]) & mask).astype(np.uint64)
+        n, room = len(rows) * banks, self.per_row * self.width
+        self.counts += Counts(
+            read_rows=2 * n,
+            columns_read=2 * n * cols,
+            sense_ops=2 * n * cols,
+            discharges=int(ones),
+            write_rows=n,
+            columns_written=n * cols,
+            columns_selected=n * room,
+            flips=int(np.bitwise_count(turned).sum()),
+        )
+        bits = held[-1][..., None] >> np.arange(self.width) & 1
+        self.cells[:, 0, :room] = bits.reshape(banks, -1)
+
     def tick(self, cycles: int = 1, adders: int = 0) -> None:
         """Time passes in every bank; `adders` full adders work."""
         self.counts.cycles += cycles
@@ -89,43 +116,76 @@ class Words:
         return found + Counts(**more)
 
 
-def decayed(ck: Checkpoint, layer: Layer, v: np.ndarray) -> np.ndarray:
-    """The decay as a word of logic does it; λ and β as broadcast."""
-    lam = layer.row("lam").astype(np.int64)
+def decayed(ck: Checkpoint, layer: Layer, v: np.ndarray, alu=Whole) -> np.ndarray:
+    """The decay as a word of logic does it: additions, selections, wired shifts."""
+    lam, B = layer.row("lam").astype(np.int64), ck.B + 2
     if ck.law == "shrink":
-        return np.where(v < 0, np.minimum(v + lam, 0), np.maximum(v - lam, 0))
+        first = alu.add(v, np.where(v < 0, lam, ~lam), v >= 0, B)
+        return np.where((v < 0) == (first < 0), first, 0)
     if ck.law == "floor":
-        return np.maximum(v - lam, 0)
+        first = alu.add(v, ~lam, 1, B)
+        return np.where((v < 0) | (first < 0), 0, first)
     if ck.law == "drift":
-        return v - lam
+        return alu.add(v, ~lam, 1, B)
+    factor, n = layer.row("beta").astype(np.int64), layer.beta_shift or 0
     if ck.law == "shift":
-        return v - (v >> int(layer.beta))
+        lost = alu.add(v, _rounded(ck.rounding, v, factor), 0, 40) >> factor
+        return alu.add(v, ~lost, 1, B)
     if ck.law == "exponential":
-        half = (1 << layer.beta_shift) >> 1
-        size = (np.abs(v) * int(layer.beta) + half) >> layer.beta_shift
-        return np.where(v < 0, -size, size)
+        out = _rounded(ck.rounding, v, np.int64(n))
+        for i in range(int(factor.max()).bit_length()):
+            out = np.where(factor >> i & 1, alu.add(out, v << i, 0, B + n + 1), out)
+        return out >> n
     return v
 
 
-def integrated(ck: Checkpoint, layer: Layer, v: np.ndarray, current: np.ndarray):
+def additions(ck: Checkpoint, layer: Layer) -> int:
+    """Word additions of one decay: those of a product, or one (two if it rounds)."""
+    factors = np.unique(layer.row("beta"))
+    if ck.law == "exponential":
+        one = bin(int(factors[0])).count("1") if len(factors) == 1 else 0
+        return max(1, one or int(factors[-1]).bit_length())
+    return 2 if ck.law == "shift" and ck.rounding != "floor" else 1
+
+
+def _rounded(how: str, v: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """What is added before a shift by n, so that its floor rounds."""
+    if how == "floor":
+        return np.zeros_like(v)
+    if how == "trunc":
+        return np.where(v < 0, (1 << n) - 1, 0)
+    half = (1 << n) >> 1
+    return np.where((v < 0) & (n > 0), half - 1, half)
+
+
+def integrated(ck: Checkpoint, layer: Layer, v, current, alu=Whole, width: int = 40):
     """The sum before the clamp."""
-    raw = v + current + (0 if layer.bias is None else layer.bias.astype(np.int64))
+    raw = alu.add(v, current, 0, width)
+    if layer.bias is not None:
+        raw = alu.add(raw, layer.row("bias").astype(np.int64), 0, width)
     if ck.law == "floor_after":
-        raw = np.maximum(raw - layer.row("lam"), 0)
+        raw = alu.add(raw, ~layer.row("lam").astype(np.int64), 1, width)
+        raw = np.where(raw < 0, 0, raw)
     return raw
 
 
-def reset(ck: Checkpoint, layer: Layer, U: np.ndarray, fired: np.ndarray):
+def fires(layer: Layer, U: np.ndarray, alu=Whole, width: int = 40) -> np.ndarray:
+    """U > θ: the sign of U - θ - 1."""
+    return alu.add(U, ~layer.row("theta").astype(np.int64), 0, width) >= 0
+
+
+def reset(ck: Checkpoint, layer: Layer, U, fired, alu=Whole, width: int = 40):
     """The membrane after the reset."""
     theta = layer.row("theta").astype(np.int64)
-    after = {"subtract": U - theta, "zero": np.zeros_like(U)}.get(ck.reset, U)
-    return np.where(fired, after, U)
+    if ck.reset == "subtract":
+        return np.where(fired, alu.add(U, ~theta, 1, width), U)
+    return np.where(fired, 0, U) if ck.reset == "zero" else U
 
 
-def late(ck: Checkpoint, layer: Layer, v: np.ndarray) -> np.ndarray:
+def late(ck: Checkpoint, layer: Layer, v: np.ndarray, alu=Whole) -> np.ndarray:
     """What a late reset subtracts now: θ where the last step's membrane had fired."""
     theta = layer.row("theta").astype(np.int64)
-    return theta * (v > theta) * (ck.reset == "late")
+    return theta * fires(layer, v, alu, ck.B + 2) * (ck.reset == "late")
 
 
 @dataclass
@@ -144,12 +204,27 @@ class LayerMachine:
 
     plan: WordPlan
 
-    def __init__(self, ck: Checkpoint, layer: Layer, spec: MacroSpec):
+    def __init__(
+        self, ck: Checkpoint, layer: Layer, spec: MacroSpec, linked=None, often=None,
+        alu=Whole,
+    ):  # fmt: skip
+        """`ck` speaks for this layer (`Checkpoint.of`), which is one matrix.
+
+        linked: where it connects, bool [out, in]; often: events of an input that a step
+        may hold; alu: how it adds, `Whole` or `Ripple`.
+        """
         check_layer(ck, layer)
-        self.ck, self.layer, self.spec = ck, layer, spec
-        self.A = membrane_rows(ck, layer)
+        self.ck, self.layer, self.spec, self.alu = ck, layer, spec, alu
+        self.linked = np.ones(layer.w.shape, bool) if linked is None else linked
+        self.often = np.ones(layer.w.shape[1], np.int64) if often is None else often
+        self.A = membrane_rows(ck, layer, self.often)
         self.late = ck.reset == "late"
         self.ledger = Ledger()
+
+    @classmethod
+    def takes(cls, ck: Checkpoint, spec: MacroSpec, N: int, K: int, A: int, bits: int):
+        """Macros of N neurons on K inputs."""
+        raise NotImplementedError
 
     def bill(self, program: str, counts: Counts) -> None:
         self.ledger += Ledger({(self.layer.name, program): counts})
@@ -164,17 +239,29 @@ class LayerMachine:
 
     def spiked(self, events: np.ndarray) -> dict[str, int]:
         """Counters that follow from the input spikes."""
-        w = self.layer.w[:, events]
-        zeros = int((w == 0).sum())
-        return {"queue_entries": len(events), "sops": w.size, "zero_sops": zeros}
+        linked = self.linked[:, events]
+        zeros = int((linked & (self.layer.w[:, events] == 0)).sum())
+        sops = int(linked.sum())
+        return {"queue_entries": len(events), "sops": sops, "zero_sops": zeros}
 
 
 class WordMachine(LayerMachine):
     """Layout B: weights, membranes and partial sums as words in the same columns."""
 
-    def __init__(self, ck: Checkpoint, layer: Layer, spec: MacroSpec):
-        super().__init__(ck, layer, spec)
+    @classmethod
+    def takes(cls, ck, spec, N, K, A, bits) -> int:
+        if A > spec.cols or spec.rows < 2:
+            raise Fault(
+                "a membrane word does not fit a macro",
+                expected=f"at least {A} columns and 2 rows",
+                found=f"{spec.cols} and {spec.rows}",
+            )
+        return -(-N // (spec.cols // A)) * -(-K // (spec.rows - 1))
+
+    def __init__(self, ck: Checkpoint, layer: Layer, spec: MacroSpec, *more, **told):
+        super().__init__(ck, layer, spec, *more, **told)
         N, K = layer.w.shape
+        self.takes(ck, spec, N, K, self.A, layer.bits)
         per_row = spec.cols // self.A
         self.groups = -(-N // per_row)
         self.held = spec.rows - 1  # one row for V or a partial sum
@@ -219,24 +306,25 @@ class WordMachine(LayerMachine):
 
     def step(self, events: np.ndarray) -> Step:
         ck, layer, home = self.ck, self.layer, self.tiles[0]
-        owed = late(ck, layer, self.flat(home.peek(0))) if self.late else 0
+        alu, A = self.alu, self.A
+        owed = late(ck, layer, self.flat(home.peek(0)), alu) if self.late else 0
         clears = self.decay() if ck.law not in ("none", "floor_after") else 0
         if self.late:
-            self.write(self.read() - owed, owed > 0)
+            self.write(alu.add(self.read(), ~owed, 1, A), owed > 0)
             self.bill("reset", home.bill())
         self.accumulate(events)
         self.merge()
         held = self.read()
-        raw = integrated(ck, layer, held, 0)
+        raw = integrated(ck, layer, held, 0 * held, alu, A + 1)
         U = np.clip(raw, ck.v_min, ck.v_max)
         self.write(U, held != U)
         clamps = int((raw != U).sum())
         self.bill("clamp", home.bill(clamped=clamps))
-        fired = self.read() > layer.row("theta")
+        fired = fires(layer, self.read(), alu, A + 1)
         self.bill("fire", home.bill(fired=int(fired.sum())))
         if self.late:
             return Step(U, U, fired, clears, clamps)
-        V = reset(ck, layer, self.read(), fired)
+        V = reset(ck, layer, self.read(), fired, alu, A + 1)
         self.write(V, fired)
         self.bill("reset", home.bill())
         return Step(U, V, fired, clears, clamps)
@@ -244,9 +332,13 @@ class WordMachine(LayerMachine):
     def decay(self) -> int:
         """Add -λ or λ by the sign, then clear where the sign turned: two passes."""
         ck, v = self.ck, self.read()
-        lam, rest = self.layer.row("lam").astype(np.int64), decayed(ck, self.layer, v)
-        turns = ck.law in ("shrink", "floor")
-        first = v - np.where((v < 0) & (ck.law == "shrink"), -lam, lam)
+        lam = self.layer.row("lam").astype(np.int64)
+        rest, turns = (
+            decayed(ck, self.layer, v, self.alu),
+            ck.law in ("shrink", "floor"),
+        )
+        up = (v < 0) & (ck.law == "shrink")
+        first = self.alu.add(v, np.where(up, lam, ~lam), ~up, self.A)
         self.write(first if turns else rest)
         if turns:
             self.write(0 * self.read(), first != rest)
@@ -258,10 +350,13 @@ class WordMachine(LayerMachine):
         """Every spike adds its weight row to row 0 of its tile: a cycle each."""
         tiles, spent = len(self.tiles), Counts()
         for t, words in enumerate(self.tiles):
-            for i in events[events % tiles == t]:
-                weight, own = words.read(1 + int(i) // tiles), words.read(0)
-                words.write(0, weight + own)
-                words.tick(1, self.plan.outputs * self.A)
+            rows = 1 + events[events % tiles == t] // tiles
+            if self.alu is Whole:
+                words.added(rows)
+            for row in rows if self.alu is not Whole else ():
+                weight, own = words.read(int(row)), words.read(0)
+                words.write(0, self.alu.add(weight, own, 0, self.A))
+            words.tick(len(rows), len(rows) * self.plan.outputs * self.A)
             spent += words.bill()
         slowest = np.bincount(events % tiles, minlength=tiles).max()
         self.bill(
@@ -277,7 +372,7 @@ class WordMachine(LayerMachine):
             for dst, src in zip(active[::2], active[1::2]):
                 sent = src.read(0)
                 src.write(0, np.zeros_like(sent))
-                dst.write(0, dst.read(0) + sent)
+                dst.write(0, self.alu.add(dst.read(0), sent, 0, self.A))
                 src.tick()
                 dst.tick(1, bits)
                 round_ += src.bill() + dst.bill(transport_bits=bits)

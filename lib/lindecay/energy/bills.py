@@ -2,8 +2,8 @@
 
 Accuracy, energy and latency of a row belong to the same integer network: the committed
 one (data/reference/SET/ARM-seed0.npz), or one that is trained at the quick size where
-none is committed. Layout A is run on up to a hundred clips; B and C, slow to emulate, on those
-whose number of events is nearest to the mean.
+none is committed. Layout A is run on up to a hundred clips; B and C, slow to emulate,
+on those whose number of events is nearest to the mean.
 What the array cannot run has rows all the same, with the reason instead of numbers.
 """
 

@@ -402,6 +402,7 @@ def _report(report) -> None:
     from rich.console import Console
 
     Console().print(report.to_table())
+    Console().print(report.to_own_table())
     print(", ".join(f"{n} {verdict}" for verdict, n in report.tally.items() if n))
     for note in report.notes:
         print(f"note: {note}")

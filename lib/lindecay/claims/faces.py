@@ -16,6 +16,7 @@ class CheckOutput(BaseModel):
     schema_: int = Field(alias="schema")
     profile: str
     claims: list[Row]
+    ours: list[Row]
     tally: dict[str, int]
     cited: int
     problems: list[dict[str, str]]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from lindecay.claims import assumptions
 from lindecay.claims.judge import Row
-from lindecay.claims.registry import Claim, load
+from lindecay.claims.registry import Claim, load, own
 from lindecay.claims.words import number
 from lindecay.settings import Fault, root
 
@@ -76,6 +76,43 @@ def table(report) -> Table:
         cells = row.id, published(load()[row.id]), ours(row), MARKS[status(row)]
         shown.add_row(*cells, verdict)
     return shown
+
+
+def own_table(report) -> Table:
+    """The book's own claims, for the terminal."""
+    shown = Table(
+        title="Claims of this book", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for head in ("claim", "says", "ours", "verdict"):
+        shown.add_column(head, no_wrap=head in ("claim", "verdict"))
+    for row in report.ours:
+        verdict = f"{SIGNS[row.verdict]} {row.verdict}"
+        shown.add_row(row.id, str(row.published), ours(row), verdict)
+    return shown
+
+
+def own_html(report) -> str:
+    """The book's own claims as the page shows them."""
+    heads = "".join(
+        f'<th scope="col">{h}</th>' for h in ("Claim", "Says", "Ours", "Verdict")
+    )
+    body = "\n".join(_own_tr(row) for row in report.ours)
+    return (
+        f'<div class="claims"><table class="claims-table"><thead><tr>{heads}</tr>'
+        f"</thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _own_tr(row: Row) -> str:
+    claim = own()[row.id]
+    cells = (
+        ("Says", escape(claim.says)),
+        ("Ours", f"<b>{escape(ours(row))}</b><small>{_basis(row)}</small>"),
+        ("Verdict", _verdict(row.verdict)),
+    )
+    head = f'<th scope="row">{escape(claim.title)}<small>{row.id}</small></th>'
+    rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
+    return f'<tr id="{row.id}">{head}{rest}</tr>'
 
 
 def markdown(report) -> str:

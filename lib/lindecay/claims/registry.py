@@ -219,6 +219,20 @@ def load() -> dict[str, Claim]:
     return {claim.id: claim for claim in registry().claims}
 
 
+class Own(Strict):
+    """The book's own claims, in the form of the paper's."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    claims: tuple[Claim, ...]
+
+
+@cache
+def own() -> dict[str, Claim]:
+    """The book's own claims by id, from data/claims/ours.yml."""
+    found = read(committed("claims/ours.yml"), Own)
+    return {claim.id: claim for claim in found.claims}
+
+
 def claim(id: str) -> Claim:
     """The claim called `id`; Fault when there is none."""
     if id not in load():

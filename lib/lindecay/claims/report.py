@@ -10,7 +10,7 @@ from typing import Any
 from lindecay.claims import audit, follows, given, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
-from lindecay.claims.registry import VERDICTS, load
+from lindecay.claims.registry import VERDICTS, load, own
 from lindecay.claims.sets import reference
 from lindecay.results import Result
 from lindecay.results import load as load_set
@@ -28,6 +28,7 @@ class Report:
     rows: list[Row]
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ours: list[Row] = field(default_factory=list)  # the book's own claims
 
     @property
     def exit_code(self) -> int:
@@ -51,6 +52,7 @@ class Report:
             "schema": SCHEMA,
             "profile": self.profile,
             "claims": [row.model_dump() for row in self.rows],
+            "ours": [row.model_dump() for row in self.ours],
             "tally": self.tally,
             "cited": len(self.rows) - len(self.own),
             "problems": [vars(problem) for problem in self.problems],
@@ -64,6 +66,10 @@ class Report:
     def to_table(self):
         """The rows as a rich table."""
         return page.table(self)
+
+    def to_own_table(self):
+        """The book's own claims as a rich table."""
+        return page.own_table(self)
 
     def to_markdown(self) -> str:
         """The rows as a table for a comment or a wiki."""
@@ -137,7 +143,8 @@ def report_on(
         problems += audit.unknown() + audit.unused(here) + audit.source_text()
         problems += [Problem("stale", *told) for told in stamps.stale(here, profile)]
         notes += stamps.untraceable(here, profile)
-    return Report(profile, list(rows.values()), problems, notes)
+    ours = [judge(c, here, kept, profile)[0] for c in own().values()]
+    return Report(profile, list(rows.values()), problems, notes, ours)
 
 
 def _on_trust(kept: Mapping[str, Result]) -> list[str]:

@@ -265,6 +265,24 @@ def cycles_per_event(claim: Claim, read: Read, name: str) -> Judgement:
 
 
 @rule
+def bounded(claim: Claim, read: Read, name: str) -> Judgement:
+    """A claim of ours: a result (or its ratio to another) on one side of a bound.
+
+    The whole interval on that side holds; on both sides it resolves nothing.
+    """
+    result = read[claim.reads[0]]
+    below = read[claim.reads[1]].value if "over" in claim.args else 1.0
+    ours, bound = float(result.value) / float(below), float(claim.args["bound"])
+    band = result.interval if "over" not in claim.args else None
+    low, high = band or (ours, ours)
+    right = high < bound if claim.args["side"] == "below" else low > bound
+    wrong = low >= bound if claim.args["side"] == "below" else high <= bound
+    verdict = claim.args["holds"] if right else "differs" if wrong else "unresolved"
+    told = f"{ours:.3g}, to be {claim.args['side']} {bound:g}. {claim.why}"
+    return Judgement(verdict, told, round(ours, 4), band, clips=result.n)
+
+
+@rule
 def decay_analysis(claim: Claim, read: Read, name: str) -> Judgement:
     """Is there a decay left on the integer grid, and does accuracy feel it?"""
     share = read[claim.reads[0]]

@@ -100,7 +100,7 @@ def growth_numbers(table: pd.DataFrame, plan, cols: int) -> dict:
         "array.row_wide_crossing": next(
             n for n in range(1, 4097) if wide(n, plan.B) > form
         ),
-        "array.sequential_crossing": form // 2 + 1,
+        "array.sequential_crossing": form + 1,  # a cycle a word
         "array.row_wide_at_hidden": wide(plan.outputs, plan.B),
         "array.neurons": plan.outputs,
     }

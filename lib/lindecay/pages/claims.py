@@ -1,19 +1,16 @@
 """Chapters 90 and 91: verdicts counted and set side by side, assumptions counted."""
 
+import json
+
 import pandas as pd
 
 from lindecay.claims import assumptions
 from lindecay.claims.judge import Row
 from lindecay.claims.registry import load
 from lindecay.results import number
+from lindecay.settings import committed
 
-EDITIONS = {  # verdicts of the first frozen design, 23 November 2026
-    "bottleneck": "trend-only",
-    "sop-energy-ratio": "differs",
-    "energy-efficiency-ratio": "not-comparable",
-    "module-ratio-65nm": "differs",
-}
-MOVED = {
+MOVED = {  # why a verdict moved against the first frozen design, or did not
     "bottleneck": "judged in six scopes: what dominates is leakage of waiting macros",
     "sop-energy-ratio": "layout C in place beside layout A",
     "energy-efficiency-ratio": "one formula counted twice left the list",
@@ -69,14 +66,15 @@ def _ends(value) -> list:
 def editions(rows: list[Row]) -> pd.DataFrame:
     """Energy verdicts of the first frozen design beside these."""
     now = {row.id: row.verdict for row in rows}
+    first = json.loads(committed("claims/verdicts_1.json").read_text())["verdicts"]
     return pd.DataFrame(
         {
             "claim": load()[id].title,
-            "first edition": before,
+            "first edition": first[id]["quick/recordings"],
             "second edition": now[id],
-            "why": MOVED[id],
+            "why": why,
         }
-        for id, before in EDITIONS.items()
+        for id, why in MOVED.items()
     )
 
 

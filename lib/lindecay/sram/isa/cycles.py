@@ -139,10 +139,11 @@ def on_one_macro(cycles: int, N: int, C: int = 256) -> int:
     return -(-N // C) * cycles
 
 
-def word_sequential_cycles(N: int, ports: int = 1) -> int:
+def word_sequential_cycles(N: int, ports: int = 2) -> int:
     """One membrane word after another: read, compute, write.
 
-    Two cycles a neuron where read and write share a port, one where they do not.
+    Two cycles a neuron where read and write share a port, one where they do not, as
+    in the default macro: one count of a rival's cycles, here, emulated and in joules.
 
     >>> [word_sequential_cycles(512, ports) for ports in (1, 2)]
     [1024, 512]
@@ -150,7 +151,7 @@ def word_sequential_cycles(N: int, ports: int = 1) -> int:
     return N * (2 if ports == 1 else 1)
 
 
-def row_wide_cycles(N: int, B: int, C: int = 256, ports: int = 1) -> int:
+def row_wide_cycles(N: int, B: int, C: int = 256, ports: int = 2) -> int:
     """One membrane row after another, C // B words at once, near memory."""
     return -(-N // (C // B)) * (2 if ports == 1 else 1)
 
@@ -175,14 +176,14 @@ def layout_update_cycles(spec, N: int, B: int, A: int) -> int:
     return update_cycles(B, A)
 
 
-def at_equal_area(N: int, B: int, A: int, C: int = 256, ports: int = 1) -> dict:
+def at_equal_area(N: int, B: int, A: int, C: int = 256, ports: int = 2) -> dict:
     """Cycles of one update when every design gets the ceil(N / C) home macros.
 
     Each macro then has its own unit, or its own row of units: nobody grows with N
     beyond C, and what is left is the width of the access.
 
     >>> at_equal_area(512, 10, 13)["row by row"], at_equal_area(4096, 10, 13)["word"]
-    (22, 512)
+    (11, 256)
     """
     here = min(N, C)
     return {

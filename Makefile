@@ -5,7 +5,7 @@
 #   TORCH_INDEX=URL           a package index to take torch from (a CPU-only one
 #                             saves several GB on Linux; see README.md)
 #   PROFILE=quick|paper       size of the run
-#   ARGS="-m 'not book'"      more words for pytest
+#   ARGS="-m 'not book'"      more words for pytest, or for JupyterLab
 
 SHELL := /bin/bash
 VENV := .venv
@@ -25,7 +25,7 @@ help:
 	@echo "make setup   install everything into .venv (1.8 GB, about 4 minutes)"
 	@echo "make book    run what changed, render the book into _build/html"
 	@echo "make test    every test, the executed book included"
-	@echo "make lab     open the chapters as notebooks in JupyterLab"
+	@echo "make lab     open copies of the chapters as notebooks in JupyterLab"
 	@echo "make view    serve the rendered book on this machine"
 	@echo "more: lint, lock (renew requirements.lock), clean (forget _build)"
 
@@ -55,7 +55,7 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lab: $(STAMP)
-	@$(BIN)/python -m lindecay.site.lab
+	@$(BIN)/python -m lindecay.site.lab $(ARGS)
 
 view: book
 	@echo "http://127.0.0.1:$(PORT)/  (Ctrl-C ends it)"

@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 
+import jupytext
 import pytest
 from rich.console import Console
 
+import cell_checks
+from cell_checks import Cell
 from conftest import ROOT, chapter_names, lindecay
 from lindecay.settings import Fault
 from lindecay.site import build
@@ -111,6 +114,56 @@ def test_second_run_skips_every_chapter(book):
     assert again.returncode == 0
     skipped = [line for line in again.stderr.splitlines() if line.startswith("skip")]
     assert len(skipped) == len(chapter_names()), again.stderr
+
+
+# Their cells
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_cells_are_short_and_shown_ones_stand_by_themselves(name):
+    cells = cell_checks.cells_of(jupytext.read(ROOT / "book" / f"{name}.md"))
+    assert cell_checks.too_long(cells) == []
+    assert cell_checks.made_out_of_sight(cells) == []
+
+
+def test_long_cells_are_found():
+    line, short = "x = 1\n", Cell("x = 1")
+    assert cell_checks.too_long([Cell(line * 21), *[short] * 20]) == ["shown: 21 lines"]
+    assert "median" in cell_checks.too_long([Cell(line * 8)] * 3)[0]
+    hidden = [Cell(line * 21, shown=False)] * 2 + [short] * 9
+    assert cell_checks.too_long(hidden) == ["only 9 of 11 cells have at most 20 lines"]
+    assert cell_checks.too_long([Cell(line * 21, shown=False), *[short] * 9]) == []
+
+
+HIDDEN_NAMES = {
+    "a name of a hidden cell": ([("rows = 1", False), ("print(rows)", True)], "rows"),
+    "made again out of sight": (
+        [("rows = 1", True), ("rows = 2", False), ("rows", True)],
+        "rows",
+    ),
+    "a hidden function": ([("def f(): pass", False), ("f()", True)], "f"),
+    "in a comprehension": ([("b = 1", False), ("[a + b for a in (1,)]", True)], "b"),
+    "used before it is made": ([("n = 1", False), ("n = n + 1", True)], "n"),
+}
+
+
+@pytest.mark.parametrize("cells, name", HIDDEN_NAMES.values(), ids=list(HIDDEN_NAMES))
+def test_name_made_out_of_sight_is_found(cells, name):
+    found = cell_checks.made_out_of_sight([Cell(*cell) for cell in cells])
+    assert found == [f"cell {len(cells) - 1}: {name}"]
+
+
+def test_imports_the_profile_and_names_made_in_the_open_are_no_finding():
+    cells = [
+        ("import numpy as np\nfrom a import b\nprofile = 'quick'", False),
+        ("x = np.zeros(3)\nprint(b, profile)", True),
+        ("y = [x for x in (1, 2)]", False),
+        (
+            "for k in x:\n    z = k\nprint(x, z, {k: v for k, v in ()}, lambda q: q)",
+            True,
+        ),
+    ]
+    assert cell_checks.made_out_of_sight([Cell(*cell) for cell in cells]) == []
 
 
 # Running a small one

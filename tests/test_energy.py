@@ -240,9 +240,55 @@ def test_a_row_costs_the_same_full_or_not(v):
 
 
 def test_sums_from_the_array_are_billed_by_their_width(v):
-    none = baselines.rival(v, "LD-LIF", "row-wide", 10, 512).pj
-    wide = baselines.rival(v, "LD-LIF", "row-wide", 10, 512, sum_bits=13).pj
-    assert wide - none == pytest.approx(baselines.sum_pj(v, 13))
+    told = {}
+    for bits in (13, 26):
+        sums = baselines.Sums("upright", bits)
+        one = baselines.rival(v, "LD-LIF", "row-wide", 10, 512, sums)
+        told[bits] = sum(one.parts[k] for k in sums.parts(v, 512))
+        assert one.reading == 2 * bits and one.cycles == one.reading + 21
+    assert told[26] == pytest.approx(2 * told[13])
+    by_wire = baselines.rival(v, "LD-LIF", "row-wide", 10, 512)
+    assert by_wire.cycles == 21 and not set(by_wire.parts) & set(sums.parts(v, 512))
+
+
+def test_sums_in_words_share_their_cycles_and_need_no_buffer(v):
+    sums = baselines.Sums("words", 13)
+    told = sums.parts(v, 512)
+    assert list(told) == ["partial sums"] and sums.cycles(512) == 0
+
+
+@pytest.mark.parametrize("access", baselines.ACCESSES)
+def test_every_rival_pays_for_its_clamp(v, access):
+    parts = baselines.rival(v, "LD-LIF", access, 10, 512).parts
+    assert parts["clamp"] == pytest.approx(baselines.adders_pj(v, 10))
+
+
+def test_leakage_goes_with_the_size_of_a_macro(v):
+    whole = events.leakage_pj(v)
+    assert whole == pytest.approx(1e3 * v["leakage_macro"] / v["clock_mhz"])
+    tall = [events.leakage_pj(v, rows, 256) / whole for rows in (64, 128, 512)]
+    assert 0.25 < tall[0] < tall[1] < 1 < tall[2] < 2
+    bare = v | {"leakage_edge": 0.0}
+    assert events.leakage_pj(bare, 64, 256) == pytest.approx(whole / 4)
+
+
+def test_a_flavour_of_devices_is_a_choice(table, v):
+    low = constants.values(constants.flavoured(table, "LP"))
+    assert low["leakage_macro"] == pytest.approx(v["leakage_macro"] / 99, rel=0.01)
+    with pytest.raises(Fault, match="GP or LP"):
+        constants.flavoured(table, "HP")
+
+
+@pytest.mark.parametrize("leakage, share", [("none", 0), ("gated", 0.5)])
+def test_leakage_is_none_gated_or_always_on(table, leakage, share):
+    rows = synthetic()
+    for row in rows:
+        row["macro_cycles"] = row["cycles"] * 2  # half of the four macros work
+    always = bill(rows, table, SHAPE).by_component()["leakage"]
+    made = bill(rows, table, SHAPE, leakage).by_component()["leakage"]
+    assert made == pytest.approx(share * always)
+    with pytest.raises(Fault, match="no such leakage"):
+        bill(rows, table, SHAPE, "sometimes")
 
 
 def test_an_unknown_rival_is_refused(v):
@@ -268,7 +314,7 @@ def test_the_gap_to_cacti_is_explained_step_by_step(table):
 
 
 def test_prices_are_positive_and_name_fields_of_the_ledger(v):
-    derived = {"row_activations", "half_selected", "leaking_cycles"}
+    derived = {"row_activations", "half_selected", "leaking_cycles", "transposed_bits"}
     for field, price in events.prices(v, 256, 256).values():
         assert price > 0 and field in {*NEEDED, *derived, "tree_ops"}
 

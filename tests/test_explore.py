@@ -13,8 +13,9 @@ LOADS = re.compile(r'<script[^>]*src="[^"]*explore\.js')
 
 SCRIPT = ROOT / "book" / "_static" / "explore.js"
 PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
-<body><figure><svg class="drawing" role="img" aria-label="still"></svg>
-<div class="explore" data-explore="{kind}" data-beta="0.9" data-lam="0.0526" hidden>
+<body><figure><svg class="drawing" role="img" aria-label="still"
+ viewBox="0 0 468 202"></svg>
+<div class="explore" data-explore="{kind}" data-beta="0.9" data-lam="{lam!r}" hidden>
 </div></figure><script>{script}</script>"""
 
 
@@ -27,7 +28,8 @@ def explorer(browser, tmp_path):
         css = (ROOT / "book" / "_static" / "lindecay.css").read_text()
         page = tmp_path / f"{kind}.html"
         script = SCRIPT.read_text()
-        page.write_text(PAGE.format(kind=kind, css=css, script=script))
+        lam = decay.lam_least_squares(0.9)
+        page.write_text(PAGE.format(kind=kind, css=css, script=script, lam=lam))
         made = browser.new_context(**context)
         open_ones.append(made)
         tab = made.new_page()
@@ -135,6 +137,44 @@ def test_no_curve_leaves_its_axes_at_any_end_of_the_knobs(explorer):
             assert "NaN" not in tab.locator("svg.live").inner_html()
 
 
+def test_beta_alone_leaves_the_horizon_of_the_page(explorer):
+    """λ of the page goes in at full precision, so that 19 steps stay 19."""
+    tab = explorer("decay")
+    tab.get_by_role("slider").first.press("ArrowRight")
+    steps = decay.horizon_linear(1, decay.lam_least_squares(0.9))
+    assert f"at rest after {steps} steps" in tab.locator(".told").inner_text()
+
+
+def test_little_is_left_is_said_as_little_and_not_as_nothing(explorer):
+    tab = explorer("decay")
+    for _ in range(4):
+        tab.get_by_role("slider").first.press("PageDown")  # β = 0.5
+    told = tab.locator(".told").inner_text()
+    assert "less than 0.001 θ is left" in told and " 0 θ" not in told
+
+
+def test_the_other_side_of_rest_is_drawn_as_in_the_figure(explorer):
+    tab = explorer("decay")
+    tab.get_by_role("slider").first.press("ArrowRight")
+    names = tab.locator("svg.live polyline").evaluate_all(
+        "lines => lines.map(line => line.dataset.curve)"
+    )
+    assert names == ["exponential", "linear", "floor"] * 2
+    assert tab.locator("svg.live text", has_text="floor").count() == 1
+
+
+@pytest.mark.parametrize("kind", ["decay", "rates"])
+@pytest.mark.parametrize("width", [900, 390])
+def test_the_slider_stays_below_the_finger(explorer, kind, width):
+    tab = explorer(kind, viewport={"width": width, "height": 500})
+    tab.evaluate("document.body.style.padding = '900px 8px'")
+    slider = tab.get_by_role("slider").first
+    slider.scroll_into_view_if_needed()
+    before = slider.bounding_box()["y"]
+    slider.press("ArrowRight")
+    assert abs(slider.bounding_box()["y"] - before) < 2
+
+
 def test_nothing_moves_by_itself(explorer):
     tab = explorer("decay", reduced_motion="reduce")
     tab.get_by_role("slider").first.press("ArrowRight")
@@ -174,4 +214,5 @@ def test_pages_without_sliders_load_no_script_for_them(book):
         path.stem: bool(LOADS.search(path.read_text("utf-8")))
         for path in (book.html / "book").glob("*.html")
     }
-    assert [name for name, does in loads.items() if does] == ["01_decay"]
+    sliders = {name for name, does in loads.items() if does}
+    assert sliders == {"00_ten_minutes", "01_decay"}

@@ -299,7 +299,7 @@ BAD = [
     (dict(current=torch.ones(3, 1, 1, dtype=torch.int32)), "wrong dtype"),
     (dict(current=[[1.0]]), "must be a tensor"),
     (dict(lam=-0.1), "λ must not be negative"),
-    (dict(lam=float("nan")), "λ must not be negative"),
+    (dict(lam=float("nan")), "λ is not finite"),
     (dict(lam=1.0), "λ must be below θ"),
     (dict(theta=0.0), "θ must be positive"),
     (dict(theta=-1.0), "θ must be positive"),

@@ -23,6 +23,8 @@ def one(law, **more):
     )
     if law == "shift":
         given = {"law": law, "shift": 3, "threshold": 40.0}
+    if law == "none":
+        given = {"law": law}
     return LinearDecayLIF(**given, **more)
 
 

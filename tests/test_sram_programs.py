@@ -72,15 +72,75 @@ def test_shift_decay_in_place_never_reads_a_row_it_has_written(B):
         np.testing.assert_array_equal(array.peek("V", B), wanted)
 
 
-@pytest.mark.parametrize("B", [3, 5, 8])
-def test_a_shift_that_rounds_is_exact_and_one_cycle_longer(B):
+HOW = ("nearest", "floor", "trunc")
+
+
+@pytest.mark.parametrize("ports", [1, 2])
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("B", range(3, 9))
+def test_a_shift_rounds_as_the_contract_says_for_every_membrane_and_k(B, how, ports):
     V = every(B)
-    for s in range(1, B):
-        array, program = array_of(V, B), microcode.shift(B, s, rounding=True)
+    for s in range(0, B + 2):
+        leak = microcode.Leak("shift", B, B, s, rounding=how)
+        array, program = array_of(V, B, ports=ports), leak.program(ports)
         array.run(program)
-        nearest = np.floor(V / 2**s + 0.5).astype(int)
-        np.testing.assert_array_equal(array.peek("V", B), V - nearest)
-        assert len(program) == closed_forms.shift_cycles(B, rounding=True)
+        wanted = oracle.decay("shift", V, 0, s, how=how)
+        np.testing.assert_array_equal(array.peek("V", B), wanted)
+        form = closed_forms.decay_cycles("shift", B, B, s, ports=ports, rounding=how)
+        assert len(program) == form
+
+
+@pytest.mark.parametrize("ports", [1, 2])
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("B", [3, 6])
+def test_every_neuron_shifts_by_its_own_k(B, how, ports):
+    ks = (1, 2, 4, 7)
+    V, which = (g.ravel() for g in np.meshgrid(every(B), np.arange(len(ks))))
+    array = array_of(V, B, ports=ports)
+    array.bases["K"] = 20
+    array.cells[20 : 20 + len(ks)] = which == np.arange(len(ks))[:, None]
+    program = microcode.Leak("shift", B, B, rounding=how, ks=ks).program(ports)
+    array.run(program)
+    wanted = oracle.decay("shift", V, 0, np.array(ks)[which], how=how)
+    np.testing.assert_array_equal(array.peek("V", B), wanted)
+    assert len(program) == closed_forms.shift_each_cycles(B, ks, how, ports)
+
+
+@pytest.mark.parametrize("ports", [1, 2])
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("B,n", [(3, 2), (4, 4), (6, 5), (8, 8), (6, 16)])
+def test_every_neuron_decays_by_its_own_beta_one_included(B, n, how, ports):
+    beta = np.unique(np.linspace(0, 2**n, 300).astype(int))  # 2^n: no leak at all
+    bits = n + 1
+    V, beta = (g.ravel() for g in np.meshgrid(every(B), beta))
+    array = Array(110, len(V), ports)
+    array.bases |= {"M": 20, "K": 60}
+    array.poke("V", V, B)
+    array.poke("K", beta, bits)
+    leak = microcode.Leak("exponential", B, B, n=n, rounding=how, bits=bits)
+    program = leak.program(ports)
+    array.run(program)
+    wanted = oracle.decay("exponential", V, 0, beta, n, how)
+    np.testing.assert_array_equal(array.peek("V", B), wanted)
+    form = closed_forms.exponential_each_cycles(B, bits, n, how, ports)
+    assert len(program) == form
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("signed", [False, True])
+def test_one_beta_for_all_rounds_each_way(how, signed):
+    B, V = 6, every(6)
+    for n in (1, 3, 6):
+        for beta in range(2**n + 1):
+            array = array_of(V, B)
+            array.bases["M"] = 20
+            leak = microcode.Leak("exponential", B, B, beta, n, False, signed, how)
+            array.run(leak.program())
+            wanted = oracle.decay("exponential", V, 0, beta, n, how)
+            np.testing.assert_array_equal(array.peek("V", B), wanted)
+            told = {"signed": signed, "rounding": how}
+            form = closed_forms.decay_cycles("exponential", B, B, beta, n, **told)
+            assert len(leak.program()) == form
 
 
 @pytest.mark.parametrize("B", [3, 5, 8])

@@ -40,6 +40,9 @@
   const say = (x, digits = 3) =>
     String(+x.toFixed(digits)).replace("-", "\u2212");
 
+  const little = (x) =>
+    x && Math.abs(x) < 0.001 ? "less than " + say(Math.sign(x) * 0.001) : say(x);
+
   const KINDS = {
     decay: {
       label: "membrane",
@@ -56,14 +59,22 @@
           { name: "linear", colour: LIN, dash: "7 3", y: path(shrink, input, lam, steps) },
           { name: "floor", colour: PURPLE, dash: "2 3", y: path(floor, input, lam, steps) },
         ];
-        const low = Math.min(0, input) - 0.05, high = Math.max(0, input) + 0.05;
+        // as in the figure of the build: the other side of rest, 0.6 times as far
+        const other = -0.6 * input;
+        const [e, l, f] = curves;
+        curves.push(
+          { ...e, again: true, y: path(exponential, other, beta, steps) },
+          { ...l, again: true, y: path(shrink, other, lam, steps) },
+          { ...f, again: true, y: path(floor, other, lam, steps) },
+        );
+        const low = Math.min(0, input, other) - 0.05, high = Math.max(0, input, other) + 0.05;
         return [{ x, curves, xlabel: "step", ylabel: "membrane / θ", low, high, zero: 1 }];
       },
       tell({ beta, lam, input }) {
         const h = horizon(input, lam), left = input * beta ** h;
         if (!h) return "No kick, nothing to forget.";
         return `The linear membrane is at rest after ${h} step${h > 1 ? "s" : ""}; ` +
-          `of the exponential one ${say(left)} θ is left then. ` +
+          `of the exponential one ${little(left)} θ is left then. ` +
           `Least squares would match β = ${say(beta, 2)} with λ = ${say(matched(beta), 4)} θ.`;
       },
     },
@@ -99,8 +110,8 @@
         const e = neuron(exponential, beta, input, n, true).spikes / n;
         const l = neuron(shrink, lam, input, n).spikes / n;
         const deaf = input <= lam ? " A steady current below λ is not heard at all." : "";
-        return `Over ${n} steps the exponential neuron fires ${say(e)} times a step, ` +
-          `the linear one ${say(l)}.${deaf}`;
+        return `Over ${n} steps the exponential neuron, reset to zero, fires ${say(e)} times a ` +
+          `step, the linear one, reset by subtraction, ${say(l)}.${deaf}`;
       },
     },
   };
@@ -122,8 +133,8 @@
     return found;
   };
 
-  const panel = (svg, told, width, height, top) => {
-    const left = 46, right = width - 8, bottom = top + height - 40;
+  const panel = (svg, told, start, width, height, top, legend) => {
+    const left = start + 46, right = start + width - 8, bottom = top + height - 40;
     const { x, curves, low, high } = told, first = x[0], last = x[x.length - 1];
     const X = (v) => left + ((v - first) / (last - first)) * (right - left);
     const Y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top - 8);
@@ -140,15 +151,15 @@
     for (const v of [told.zero && 0, told.mark].filter((v) => v !== undefined && v !== false))
       make("line", { x1: left, x2: right, y1: Y(v), y2: Y(v), ...ink, opacity: 0.7 }, svg);
     make("text", { x: (left + right) / 2, y: bottom + 34, "text-anchor": "middle" }, svg, told.xlabel);
-    const side = { x: 12, y: (top + bottom) / 2, "text-anchor": "middle" };
-    side.transform = `rotate(-90 12 ${side.y})`;
+    const side = { x: start + 12, y: (top + bottom) / 2, "text-anchor": "middle" };
+    side.transform = `rotate(-90 ${side.x} ${side.y})`;
     make("text", side, svg, told.ylabel);
     curves.forEach(({ y, colour, dash, name }, k) => {
       const points = y.map((v, j) => `${X(x[j]).toFixed(1)},${Y(inside(v)).toFixed(1)}`);
       const look = { fill: "none", stroke: colour, "stroke-width": 2, "data-curve": name };
       if (dash) look["stroke-dasharray"] = dash;
       make("polyline", { points: points.join(" "), ...look }, svg);
-      if (top > 8) return; // one legend for both panels
+      if (!legend || curves[k].again) return; // each name once, in one panel
       const lx = right - 118, ly = top + 8 + 17 * k;
       make("line", { ...look, x1: lx, x2: lx + 24, y1: ly, y2: ly }, svg);
       make("text", { x: lx + 30, y: ly + 4 }, svg, name);
@@ -157,11 +168,17 @@
       make("circle", { cx: X(px), cy: Y(inside(py)), r: 5, fill: colour }, svg);
   };
 
-  const draw = (svg, panels, width) => {
-    const each = Math.round(Math.min(Math.max(width * 0.45, 190), 270) * (panels.length > 1 ? 0.85 : 1));
+  // Panels stand side by side where they fit, as high as the figure that they replace
+  const draw = (svg, panels, width, high) => {
+    const n = panels.length, beside = n > 1 && width >= 520;
+    const wide = beside ? width / n : width, lines = beside ? 1 : n;
+    const each = Math.max(Math.round((high - 8) / lines), 180);
     svg.replaceChildren();
-    svg.setAttribute("viewBox", `0 0 ${width} ${each * panels.length + 8}`);
-    panels.forEach((told, k) => panel(svg, told, width, each, 8 + k * each));
+    svg.setAttribute("viewBox", `0 0 ${width} ${each * lines + 8}`);
+    panels.forEach((told, k) => {
+      const top = 8 + (beside ? 0 : k * each);
+      panel(svg, told, beside ? k * wide : 0, wide, each, top, k === 0);
+    });
   };
 
   const start = (box) => {
@@ -227,9 +244,12 @@
         inputs[name].setAttribute("aria-valuetext", face);
       }
     };
-    const redraw = () => live && draw(live, kind.draw(now), Math.max(box.clientWidth, 240));
+    let high = 0; // of the figure that stood there
+    const redraw = () => live && draw(live, kind.draw(now), Math.max(box.clientWidth, 240), high);
     const show = () => {
+      const before = group.getBoundingClientRect().top;
       if (!live) {
+        high = still.getBoundingClientRect().height;
         live = make("svg", { class: "drawing live", role: "img" });
         still.after(live);
         still.classList.add("replaced");
@@ -238,6 +258,8 @@
       told.textContent = kind.tell(now);
       live.setAttribute("aria-label", `Drawn in your browser, ${kind.label}: ${told.textContent}`);
       redraw();
+      // a taller picture (a phone) must not push the slider away from the finger
+      scrollBy({ top: group.getBoundingClientRect().top - before, behavior: "instant" });
     };
     set();
     new ResizeObserver(redraw).observe(box);

@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 red (a claim moved, a proof differs, a chapter raised), 2 
 input was wrong.
 """
 
+import errno
 import json
 import re
 import sys
@@ -24,6 +25,9 @@ app = typer.Typer(
 data = typer.Typer(help="Event recordings: what is here, get, verify.")
 app.add_typer(data, name="data", no_args_is_help=True)
 
+PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+PLACES += (errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
+
 Profile = Annotated[str, typer.Option("--profile", "-p", help="quick or paper")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object, nothing else")]
 
@@ -35,12 +39,37 @@ def main() -> None:
     except Fault as fault:
         print(f"lindecay: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        if error.errno not in PLACES:
+            raise
+        where = f" in {error.filename}" if error.filename else ""
+        print(
+            f"lindecay: cannot read or write: {error.strerror}{where}", file=sys.stderr
+        )
+        raise SystemExit(2) from None
     except ModuleNotFoundError as error:
         if (error.name or "lindecay").startswith("lindecay"):
             raise
         told = f"lindecay: this command needs the package {error.name!r}; `make setup`"
         print(f"{told} installs everything", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from lindecay import __version__
+
+        print(f"lindecay {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def say(what: Any) -> None:
@@ -120,14 +149,24 @@ def run(
         list[str] | None, typer.Argument(help="01, 04_training")
     ] = None,
     profile_name: Profile = "quick",
+    assume: Annotated[str, typer.Option(help="other choices than ours, a file")] = "",
     force: Annotated[bool, typer.Option(help="run even what did not change")] = False,
     book: Annotated[bool, typer.Option("--book", help="then render the pages")] = False,
+    knob: Annotated[
+        list[str] | None, typer.Option("-P", help="another value: name=value")
+    ] = None,
 ) -> None:
     """Run the chapters that changed. Example: lindecay run 04 --book"""
-    from lindecay.site import build
+    if assume:
+        return _assumed(assume, profile_name, keep=True)
+    from lindecay.site import build, knobs
 
     try:
         with build.alone():
+            if knob:
+                given = knobs.parsed(knob)
+                rows = build.run_turned(chapters or [], profile_name, given)
+                return _columns(rows or [{"id": "no number moved"}])
             build.run_chapters(chapters or [], profile_name, force)
             if book:
                 build.render(profile_name)
@@ -177,15 +216,16 @@ def sweep(
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
     from lindecay import protocol
 
+    _least("--workers", workers, 1)
     if not studies:
-        rows = protocol.listing(protocol.folder())
-        return say(rows) if as_json else _columns(rows)
+        rows = protocol.listing(protocol.begin(protocol.folder()))
+        return say({"schema": 1, "studies": rows}) if as_json else _columns(rows)
     rows = protocol.run(
         studies,
         scheduler or None,
         workers,
         lambda text: print(text, file=sys.stderr, flush=True),
-        protocol.folder(),
+        protocol.begin(protocol.folder()),
         again,
     )
     if as_json:
@@ -199,11 +239,14 @@ def prove(
     arm: str = "ldlif",
     seed: int = 0,
     rtl: Annotated[bool, typer.Option("--rtl", help="the Verilog, one clip")] = False,
+    train: Annotated[bool, typer.Option("--train", help="train it if need be")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Training = integers = array, every bit. Example: lindecay prove nmnist --json"""
     from lindecay.prove import prove as proof
 
+    _least("--seed", seed, 0)
+    _will_train(name, profile(profile_name), arm, seed, train)
     found = proof(name, profile(profile_name).name, arm=arm, seed=seed, rtl=rtl)
     if as_json:
         say(found)
@@ -279,13 +322,26 @@ def check(
     markdown: Annotated[bool, typer.Option("--markdown")] = False,
     badge: Annotated[bool, typer.Option("--badge")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="JSON schemas")] = False,
+    assume: Annotated[str, typer.Option(help="other choices than ours, a file")] = "",
+    keys: Annotated[bool, typer.Option("--keys", help="a file to fill in")] = False,
+    why: Annotated[str, typer.Option(help="claim: its chain, link by link")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Judge every published number. Example: lindecay check --json"""
     from lindecay import claims
 
+    _one_of({"--json": as_json, "--markdown": markdown, "--badge": badge})
+    if accept and with_file:
+        what = "somebody else's numbers cannot become the committed verdicts"
+        raise Fault(what, found="--accept --with", do="leave one of them out")
     if schema:
         return say(claims.schemas())
+    if keys:
+        return print(claims.assume.template(), end="")
+    if assume:
+        return _assumed(assume, profile_name, as_json)
+    if why:
+        return _why(why, profile_name, as_json)
     if against:
         moves = [str(move) for move in claims.against(against)]
         return (
@@ -302,6 +358,41 @@ def check(
     else:
         _report(report)
     raise typer.Exit(report.exit_code)
+
+
+def _assumed(
+    path: str, profile_name: str, as_json: bool = False, keep: bool = False
+) -> None:
+    """Claims of energy under other choices; `keep` writes their results as a file."""
+    from lindecay.claims import assume
+
+    found = assume.judged(path, profile_name)
+    say(found.to_dict()) if as_json else print(*found.lines(), sep="\n")
+    if keep:
+        print(f"results: {assume.kept(found)}", file=sys.stderr)
+
+
+def _why(id: str, profile_name: str, as_json: bool) -> None:
+    """The chain of a claim: quote, data, rows, statistic, verdict."""
+    from lindecay.claims import why
+
+    links = why.chain(id, profile_name)
+    say({"schema": 1, "claim": id, "links": links}) if as_json else print(
+        *why.lines(links), sep="\n"
+    )
+
+
+@app.command()
+def bill(
+    network: Annotated[str, typer.Option(help="MLP-1, MLP-2 or CNN; all")] = "",
+    profile_name: Profile = "quick",
+    as_json: AsJson = False,
+) -> None:
+    """Joules and time of every network. Example: lindecay bill --network MLP-1"""
+    from lindecay.energy import bills
+
+    rows = bills.rows(profile_name, network)
+    say({"schema": 1, "rows": rows}) if as_json else _columns(bills.brief(rows))
 
 
 def _report(report) -> None:
@@ -338,6 +429,53 @@ def bench(
     )
 
 
+@app.command("array")
+def array_(
+    network: Annotated[
+        str, typer.Argument(help="FILE.nir, CHECKPOINT.npz, module:attribute")
+    ],
+    events: Annotated[
+        str,
+        typer.Argument(help="FILE.npz, .npy, .h5, or nmnist, shd/train, dvsgesture"),
+    ],
+    layout: Annotated[str, typer.Option(help="A, B or C")] = "A",
+    bits: Annotated[str, typer.Option(help="bits of weights, membranes: 4,16")] = "",
+    leak: Annotated[str, typer.Option(help="linear or as-is")] = "as-is",
+    labels: Annotated[str, typer.Option(help="a .npy with a class a clip")] = "",
+    reset: Annotated[str, typer.Option(help="of NIR: zero or subtract")] = "",
+    clips: Annotated[int, typer.Option(help="the first of them; 0: all, 100")] = 0,
+    dt_us: Annotated[int, typer.Option(help="width of a bin, of .h5 and sets")] = 0,
+    steps: Annotated[int, typer.Option(help="number of bins, of .h5 and sets")] = 0,
+    report: Annotated[str, typer.Option(help="the page")] = "array-report.html",
+    as_json: AsJson = False,
+) -> None:
+    """Somebody's network on the array: accuracy, cycles, joules and a report page.
+
+    Files are read as data; module:attribute imports the module, which runs its code.
+
+    Examples: lindecay array net.nir nmnist --dt-us 1000 --steps 300 --bits 4,16
+
+    lindecay array mine:net clips.npz --leak linear
+    """
+    from lindecay import door
+
+    found = door.visit(
+        door.network(network),
+        *door.events(events, clips or None, dt_us or None, steps or None, labels),
+        layout=layout,
+        bits=door.bits(bits),
+        leak=leak,
+        reset=reset or None,
+        progress=door.Progress() if sys.stderr.isatty() else None,
+        title=f"{network} on {events}",
+    )
+    written = door.page(found, report)
+    if as_json:
+        return say(found.face)
+    door.table(found)
+    print(f"report: {written}")
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """What is missing, and how to get it. Example: lindecay doctor"""
@@ -354,3 +492,38 @@ def doctor(as_json: AsJson = False) -> None:
 def _known(given: str, there: list[str], what: str) -> None:
     if given not in there:
         raise Fault(what, expected=" or ".join(there), found=repr(given))
+
+
+def _least(option: str, given: int, least: int) -> None:
+    if given < least:
+        raise Fault(option, expected=f"a whole number from {least}", found=given)
+
+
+def _one_of(options: dict[str, bool]) -> None:
+    given = [name for name, on in options.items() if on]
+    if len(given) > 1:
+        raise Fault(
+            "one form of output at a time", expected="one", found=" ".join(given)
+        )
+
+
+def _will_train(name: str, size, arm: str, seed: int, allowed: bool) -> None:
+    """Say what a proof trains first; a seed that no chapter uses only if asked."""
+    from lindecay import training
+    from lindecay.prove import SUBJECTS
+
+    if name not in SUBJECTS:
+        return  # told by the proof
+    plan, _ = SUBJECTS[name](size.name, arm, seed)
+    if training.trained(plan):
+        return
+    told = (
+        f"{name} {arm} seed {seed} is not trained yet; it takes about {MINUTES[name]}"
+    )
+    if seed not in size.seeds and not allowed:
+        seeds = ", ".join(map(str, size.seeds))
+        raise Fault(told, expected=f"seed {seeds}", found=seed, do="or add --train")
+    print(f"lindecay: {told}; training", file=sys.stderr)
+
+
+MINUTES = {"nmnist": "half a minute", "shd": "a minute", "dvsgesture": "a minute"}

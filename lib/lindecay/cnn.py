@@ -3,7 +3,7 @@
     I[o, y, x] = sum W[o, c, dy, dx] · OR-pooled S[c, stride·y + dy, stride·x + dx]
 
 2 x 32 x 32 - 16c5 stride 2 - 32c3 - OR pool 2 - fc11: 3136, 4608 and 11 neurons, no
-bias, 4-bit weights, one threshold and one decay a layer. The paper publishes no sizes
+bias, 4-bit weights, one threshold and one decay a layer. The summary gives no sizes
 and no preprocessing; these are our choices (see 91_assumptions):
 
 - window: the first 1.45 s of a clip; what comes later is dropped, a shorter clip ends
@@ -25,7 +25,15 @@ from torch.nn import functional
 
 from lindecay import kernels
 from lindecay.events import Binning
-from lindecay.networks import SLOPE, SpikingLinear, _divided, _shift
+from lindecay.networks import (
+    BETA_BITS,
+    SLOPE,
+    SpikingLinear,
+    _divided,
+    _shift,
+    dividing,
+    rounding_of,
+)
 from lindecay.quantization import Checkpoint, Grid, Layer
 
 BINNING = Binning(dt_us=29_000, steps=50, downsample=4)
@@ -54,6 +62,8 @@ class CnnSpec:
     convs: tuple[Conv, ...] = (Conv(16, 5, stride=2), Conv(32, 3))
     pool: int = 2  # OR before the readout
     classes: int = 11
+    rounding: str | None = None  # of the decay; None is the law's usual one
+    beta_bits: int = BETA_BITS
 
     @property
     def lam(self) -> float:
@@ -72,7 +82,7 @@ class SpikingConv(nn.Module):
     def __init__(self, spec: CnnSpec, plane: tuple, conv: Conv, gain: float):
         super().__init__()
         self.law, self.grid, self.plane, self.conv = spec.law, spec.grid, plane, conv
-        self.shift = _shift(spec)
+        self.shift, self.rounding = _shift(spec), spec.rounding
         sides = conv.kernel, conv.kernel
         self.weight = nn.Parameter(torch.empty(conv.channels, plane[0], *sides))
         nn.init.uniform_(self.weight, -gain, gain)
@@ -101,11 +111,8 @@ class SpikingConv(nn.Module):
         current = planes.permute(0, 2, 3, 1).unflatten(0, (steps, batch))
         states = kernels.sequence(
             current,
-            law=self.law,
             lam=q.get("lam", 0.0),
-            beta_q=q.get("beta_q"),
-            shift=self.shift,
-            rounding="floor" if self.law == "shift" else "nearest",
+            **dividing(self.law, self.rounding, self.shift, q.get("beta_q")),
             theta=q["theta"],
             clamp=(self.grid.v_min, self.grid.v_max),
             scale=float(2.0**self.grid.fraction_bits / self.scale),
@@ -181,7 +188,7 @@ class Cnn(nn.Module):
             "readout": "count",
             "B": grid.membrane_bits,
             "f": grid.fraction_bits,
-        }
+        } | rounding_of(spec)
         layers, names = [], [f"conv{k + 1}" for k in range(len(spec.convs))]
         for name, layer in zip([*names, "fc1"], self.layers):
             layers.append(whole(name, layer, grid.weight_bits, **self._place(layer)))

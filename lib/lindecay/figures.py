@@ -137,6 +137,28 @@ def show(fig: Figure, name: str, data: pd.DataFrame | Mapping | None = None) -> 
     display(HTML(f'<div style="max-width: 42rem">{svg}</div>'))
 
 
+@contextmanager
+def drawn(
+    name: str,
+    data: pd.DataFrame | Mapping,
+    size: tuple[float, float] = (6.5, 3.0),
+    rows: int = 1,
+    columns: int = 1,
+    **options,
+) -> Iterator:
+    """Style, axes and `show` in one, for a picture that is none of `lindecay.plots`.
+
+        with figures.drawn("name", data) as ax:
+            ax.plot(...)
+
+    Yields one Axes, or the array of rows x columns; options go to `plt.subplots`.
+    """
+    with style():
+        fig, axes = plt.subplots(rows, columns, figsize=size, **options)
+        yield axes
+        show(fig, name, data)
+
+
 def table(name: str, data: pd.DataFrame | Mapping) -> None:
     """Write NAME.csv for ```{show-table} NAME``` and display the table."""
     rows = _frame(data, _checked(name))

@@ -30,7 +30,8 @@ class Plan(training.Plan):
     def spec(self, clips: events.Clips | None = None) -> CnnSpec:
         p = self.profile
         grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
-        return CnnSpec(training.arm(self.arm).law, beta=self.beta, grid=grid)
+        chosen = training.arm(self.arm)
+        return CnnSpec(chosen.law, beta=self.beta, grid=grid, rounding=chosen.rounding)
 
     def clips(self) -> events.Clips:
         return training_clips(self.profile.name)

@@ -3,7 +3,7 @@
 Each layer: I = W x for all time steps at once, then the neuron's time loop. With a
 grid the same code runs on integers held in float32 (see quantization).
 
-The paper publishes no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
+The summary gives no layer sizes: 2312-512-10 is our choice (see 91_assumptions).
 """
 
 import math
@@ -14,7 +14,14 @@ import torch
 from torch import nn
 
 from lindecay import kernels
-from lindecay.quantization import Checkpoint, Grid, Layer, quantize_weights, ste_round
+from lindecay.decay import learned
+from lindecay.quantization import (
+    Checkpoint,
+    Grid,
+    Layer,
+    quantize_weights,
+    ste_round,
+)
 
 BETA_BITS = 8  # width of the exponential arm's multiplier
 SLOPE = 2.0  # of snnTorch's fast sigmoid
@@ -23,21 +30,45 @@ GAIN = (0.4, 6.0)  # variance of the first and the later layers' start, x inputs
 
 @dataclass(frozen=True)
 class Arm:
-    """One neuron model of the comparison."""
+    """One neuron model of the comparison: training, array, energy and figures read it.
+
+    rounding: of the decay in whole numbers, where the law rounds (quantization).
+    beta_bits: width of beta where the law multiplies.
+    hardware: what the array adds for it, in words.
+    """
 
     name: str
     law: str
     label: str
     colour: str
+    marker: str = "o"
+    rounding: str | None = None
+    beta_bits: int | None = None
+    hardware: str = ""
 
 
-ARMS = {
-    "vlif": Arm("vlif", "exponential", "v-LIF (exponential)", "#0072B2"),
-    "ldlif": Arm("ldlif", "shrink", "LD-LIF (linear)", "#D55E00"),
-    "if": Arm("if", "none", "IF (no decay)", "#009E73"),
-    "floor": Arm("floor", "floor", "LD-LIF, floor at rest", "#CC79A7"),
-    "shift": Arm("shift", "shift", "v-LIF by shift", "#56B4E9"),
-}
+USUAL = {"exponential": "nearest", "shift": "floor"}  # roundings of a checkpoint
+NEAREST, TOWARDS_REST = "nearest", "trunc"
+_ROWS = (  # name, law, label, colour, marker, rounding, beta bits, hardware
+    ("vlif", "exponential", "v-LIF (exponential)", "#0072B2", "o", NEAREST, 8)
+    + ("bit-serial product, 8 bits",),
+    ("ldlif", "shrink", "LD-LIF (linear)", "#D55E00", "s", None, None)
+    + ("subtract towards rest",),
+    ("if", "none", "IF (no decay)", "#009E73", "^", None, None, "nothing"),
+    ("floor", "floor", "LD-LIF, floor at rest", "#CC79A7", "D", None, None)
+    + ("subtract, clear below rest",),
+    ("shift", "shift", "v-LIF by shift", "#56B4E9", "v", "floor", None)
+    + ("subtract a shifted copy",),
+    ("drift", "drift", "LD-LIF without rest (drift)", "#999933", "P", None, None)
+    + ("subtract",),
+    ("vlif_trunc", "exponential", "v-LIF, towards rest", "#332288", "<", TOWARDS_REST)
+    + (8, "bit-serial product, 8 bits"),
+    ("vlif16", "exponential", "v-LIF, 16-bit β", "#6699CC", ">", NEAREST, 16)
+    + ("bit-serial product, 16 bits",),
+    ("shift_near", "shift", "v-LIF by shift, nearest", "#44AA99", "X", "nearest", None)
+    + ("subtract a shifted copy, one bit fetched first",),
+)
+ARMS = {row[0]: Arm(*row) for row in _ROWS}
 
 
 @dataclass(frozen=True)
@@ -49,6 +80,14 @@ class MlpSpec:
     law: str
     beta: float  # decay factor per step, or what lambda is matched to
     grid: Grid
+    rounding: str | None = None  # of the decay; None is the law's usual one
+    beta_bits: int = BETA_BITS
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """float64 where a product beta_q V leaves the 24 bits of float32."""
+        wide = self.beta_bits + self.grid.membrane_bits > 24
+        return torch.float64 if wide else torch.float32
 
     @property
     def lam(self) -> float:
@@ -67,7 +106,8 @@ class SpikingLinear(nn.Module):
     def __init__(self, spec: MlpSpec, inputs: int, outputs: int, gain: float):
         super().__init__()
         self.law, self.grid = spec.law, spec.grid
-        self.shift = _shift(spec)
+        self.shift, self.rounding = _shift(spec), spec.rounding
+        self.dtype = spec.dtype
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
         nn.init.uniform_(self.weight, -gain, gain)
         # the fixed LSB: what the weights span at the start
@@ -81,15 +121,12 @@ class SpikingLinear(nn.Module):
         theta = lsb.round()
         w = quantize_weights(self.weight, self.scale, self.grid.weight_bits)
         if self.law == "exponential":
-            top = 2.0**BETA_BITS
-            return {
-                "w": w,
-                "theta": theta,
-                "beta_q": ste_round((self.decay * top).clamp(0, top)),
-            }
+            top = 2.0**self.shift
+            beta = learned.held(self.decay * top, 0, top - 1)
+            return {"w": w, "theta": theta, "beta_q": ste_round(beta)}
         if self.law == "shift":
             return {"w": w, "theta": theta}
-        lam = ste_round((self.decay * lsb).clamp(0, float(theta - 1)))
+        lam = ste_round(learned.held(self.decay * lsb, 0, theta - 1))
         return {"w": w, "theta": theta, "lam": lam}
 
     def forward(self, x) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,13 +139,11 @@ class SpikingLinear(nn.Module):
         synapses = kernels.synapses if sparse else nn.functional.linear
         current = synapses(x, q["w"] * 2.0**self.grid.fraction_bits)
         lsb = float(2.0**self.grid.fraction_bits / self.scale)
+        q = {name: row.to(self.dtype) for name, row in q.items()}
         return kernels.sequence(
-            current,
-            law=self.law,
+            current.to(self.dtype),
             lam=q.get("lam", 0.0),
-            beta_q=q.get("beta_q"),
-            shift=self.shift,
-            rounding="floor" if self.law == "shift" else "nearest",
+            **dividing(self.law, self.rounding, self.shift, q.get("beta_q")),
             theta=q["theta"],
             clamp=(self.grid.v_min, self.grid.v_max),
             scale=lsb,
@@ -137,10 +172,29 @@ class Mlp(nn.Module):
         return states
 
 
+def dividing(law: str, rounding: str | None, shift: int | None, beta_q=None) -> dict:
+    """How the time loop decays, as keywords of kernels.sequence.
+
+    A shift whose part is rounded to nearest is the product with 2^7 - 2^(7-k).
+    """
+    rounding = rounding or USUAL.get(law)
+    if (law, rounding) == ("shift", "nearest"):
+        beta_q = learned.shift_as_beta(torch.tensor(float(shift)))
+        law, shift, rounding = "exponential", learned.SHIFT_BITS, "half_in"
+    told = {"law": law, "beta_q": beta_q, "shift": shift}
+    return told | {"rounding": rounding or "nearest"}
+
+
+def rounding_of(spec) -> dict:
+    """The field of a checkpoint that says how its decay rounds; none where usual."""
+    usual = USUAL.get(spec.law)
+    return {} if spec.rounding in (None, usual) else {"rounding": spec.rounding}
+
+
 def _shift(spec: MlpSpec) -> int | None:
     if spec.law == "shift":
         return spec.halvings
-    return BETA_BITS if spec.law == "exponential" else None
+    return spec.beta_bits if spec.law == "exponential" else None
 
 
 def _gain(inputs: int, first: bool) -> float:
@@ -167,10 +221,7 @@ def export(net: Mlp, meta: dict) -> Checkpoint:
                 theta=whole["theta"],
                 lam=whole.get("lam", whole["theta"] * 0),
                 bits=net.spec.grid.weight_bits,
-                beta=np.int32(layer.shift)
-                if net.spec.law == "shift"
-                else whole.get("beta_q"),
-                beta_shift=layer.shift if "beta_q" in whole else None,
+                **_divided(layer, whole),
             )
         )
     contract = {
@@ -183,5 +234,5 @@ def export(net: Mlp, meta: dict) -> Checkpoint:
         "readout": "count",
         "B": net.spec.grid.membrane_bits,
         "f": net.spec.grid.fraction_bits,
-    }
+    } | rounding_of(net.spec)
     return Checkpoint(contract | meta, tuple(layers))

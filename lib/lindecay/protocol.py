@@ -12,82 +12,61 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lindecay import events, gestures, integer, results, speech, store, training
+from lindecay import (
+    ceilings,
+    events,
+    gestures,
+    integer,
+    results,
+    speech,
+    store,
+    training,
+)
 from lindecay.events.splits import folds
 from lindecay.networks import BETA_BITS
 from lindecay.quantization import Checkpoint, Grid
-from lindecay.settings import Fault, build_dir, profile
+from lindecay.settings import Fault, build_dir, committed, profile
+from lindecay.studies import (  # noqa: F401  the protocol's face to others
+    HORIZONS,
+    SMALL,
+    STUDIES,
+    TUNED,
+    Task,
+    tasks,
+    waits,
+)
 
 SCHEMA = 1
-
-HORIZONS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # steps, the six that every arm tries
-# chosen by the study `tune` on two held-out training speakers
-TUNED = {"vlif": 32.0, "ldlif": 4.0, "floor": 4.0, "if": 4.0, "shift": 32.0}
-SMALL = {"epochs": 4, "clips": 2000}  # trained while a page is built
-SIZES = {"hidden": (128, 256, 512, 1024), "dt_us": (5_000, 10_000, 20_000, 40_000)}
-MAIN, CONTROLS = ("vlif", "ldlif"), ("if", "floor")
-
-
-@dataclass(frozen=True)
-class Task:
-    """One training run and what is asked of it."""
-
-    study: str  # tune | test | speakers | weights | membrane | fraction | fixed | folds
-    data: str
-    arm: str
-    seed: int = 0
-    epochs: int = 12
-    horizon: float = 16.0  # steps, at the start
-    weight_bits: int = 4  # 0 is float
-    membrane_bits: int = 12
-    fraction_bits: int = 2
-    fold: int | None = None
-    speaker: int | None = None
-    learn_decay: bool = True
-    clips: int | None = None  # only so many training clips, chosen once
-    beta_bits: int | None = None  # of v-LIF's multiplier; 8 where it is None
-    hidden: int | None = None  # neurons of MLP-1's hidden layer; else the profile's
-    dt_us: int | None = None  # width of MLP-1's bins; else the profile's
-
-    @property
-    def judged(self) -> str:
-        """Which clips the network is judged on, in a word."""
-        if self.speaker is not None:
-            return f"speaker {self.speaker}"
-        return "test" if self.fold is None else f"fold {self.fold}"
-
-    @property
-    def key(self) -> str:
-        """Readable and unique; rows are merged by it."""
-        return ",".join(f"{k}={v}" for k, v in asdict(self).items() if v is not None)
 
 
 def shd_plan(task: Task) -> speech.Plan:
     """MLP-2's run for a task."""
     sizes = replace(profile("paper"), epochs=task.epochs, batch=128)
     widths = (task.weight_bits, task.membrane_bits, task.fraction_bits)
+    chosen = training.arm(task.arm)
     spec = speech.SpeechSpec(
-        training.arm(task.arm).law,
+        chosen.law,
         horizon=task.horizon,
         grid=Grid(*widths) if task.weight_bits else None,
-        beta_bits=task.beta_bits or BETA_BITS,
+        beta_bits=task.beta_bits or chosen.beta_bits or BETA_BITS,
         learn_decay=task.learn_decay,
+        rounding=chosen.rounding,
+        decays="open" if task.version else "clamp",
+        bias=task.bias or "neuron",
+        hidden=(task.hidden or 256,) * (task.depth or 2),
     )
-    return speech.Plan(
-        task.arm,
-        task.seed,
-        sizes,
-        network_spec=spec,
-        fold=task.fold,
-        speaker=task.speaker,
-        most=task.clips,
-    )
+    rest = {"network_spec": spec, "fold": task.fold, "speaker": task.speaker}
+    rest |= {"most": task.clips, "watch": not task.version}
+    if task.network:
+        rest |= {"kind": task.network, "learning_rate": 1e-3}
+        return ceilings.Plan(task.arm, task.seed, sizes, **rest)
+    return speech.Plan(task.arm, task.seed, sizes, **rest)
 
 
 @dataclass(frozen=True)
@@ -190,7 +169,8 @@ def _judge(task: Task, plan: training.Plan, out: Path) -> None:
     folder = training.train(plan, quiet=True)
     spent, clips = time.process_time() - began, judged(task, plan)
     if task.weight_bits:
-        told = _integers(Checkpoint.load(folder / "checkpoint.npz"), clips)
+        ck = Checkpoint.load(folder / "checkpoint.npz")
+        told = _integers(ck, clips, changed=not task.version or task.judged != "test")
     else:
         net, all_clips = training.load(plan), np.arange(len(clips))
         told = {"predictions": training.predicted(net, clips, all_clips)}
@@ -234,8 +214,8 @@ def rounded(what):
     return round(what, 4) if isinstance(what, float) else what
 
 
-def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
-    """What the integer network does, as it is and with lambda set to 0 and doubled."""
+def _integers(ck: Checkpoint, clips: events.Clips, changed: bool = True) -> dict:
+    """What the integer network does; if `changed`, with lambda 0 and doubled too."""
     trace = integer.run(ck, clips, record=False)
     decays = np.concatenate([la.row("lam") for la in ck.layers])
     thresholds = np.concatenate([la.row("theta") for la in ck.layers])
@@ -251,10 +231,13 @@ def _integers(ck: Checkpoint, clips: events.Clips) -> dict:
             "lam_zero": float(np.mean(decays == 0)),
             "lam_int": np.bincount(decays).tolist(),
             "lam_over_theta": (decays / thresholds).round(3).tolist(),
+        }
+    if changed and ck.law in ("shrink", "floor", "drift"):
+        told |= {
             "without": _accuracy(ck, clips, lambda lam: lam * 0),
             "doubled": _accuracy(ck, clips, lambda lam: lam * 2),
         }
-    if ck.law == "exponential":
+    if ck.law in ("exponential", "shift"):
         told["beta_q"] = np.concatenate(
             [np.broadcast_to(la.beta, la.out) for la in ck.layers]
         ).tolist()
@@ -265,155 +248,15 @@ def _accuracy(ck: Checkpoint, clips: events.Clips, change) -> float:
     return 100 * float(training.correct(training.with_lambda(ck, change), clips).mean())
 
 
-def tasks(name: str) -> list[Task]:
-    """The tasks of a study by name, the most important first; Fault when unknown."""
-    if name not in STUDIES:
-        raise Fault("unknown study", expected=" or ".join(STUDIES), found=repr(name))
-    return list(STUDIES[name]())
-
-
-def _tune() -> Iterator[Task]:
-    """Six horizons an arm, one seed, two training speakers held out."""
-    yield Task("tune", "shd", "if", epochs=8, horizon=4.0, fold=0)
-    for horizon in HORIZONS:
-        for arm in (*MAIN, "floor"):
-            yield Task("tune", "shd", arm, epochs=8, horizon=horizon, fold=0)
-
-
-def _spoken(study: str, arm: str, seed: int = 0, **knobs) -> Task:
-    return Task(study, "shd", arm, seed, horizon=TUNED[arm], **knobs)
-
-
-def _strong() -> Iterator[Task]:
-    """Is MLP-2 a straw man? v-LIF without a grid, two training speakers held out."""
-    for seed in range(2):
-        yield _spoken("strong", "vlif", seed, weight_bits=0, fold=0)
-
-
-def _main() -> Iterator[Task]:
-    """Ten paired seeds of the two main arms, five of the controls."""
-    for arms, seeds in (
-        (MAIN, range(3)),
-        (CONTROLS, range(2)),
-        (MAIN, range(3, 10)),
-        (CONTROLS, range(2, 5)),
-    ):
-        for seed in seeds:
-            for arm in arms:
-                yield _spoken("test", arm, seed)
-
-
-def _speakers() -> Iterator[Task]:
-    """Leave one training speaker out, each in turn."""
-    for speaker in (0, 1, 2, 3, 6, 7, 8, 9, 10, 11):
-        for arm in MAIN:
-            yield _spoken("speakers", arm, speaker=speaker)
-
-
-def _further() -> Iterator[Task]:
-    """Decays that do not learn, the shift-exponential, a multiplier of 16 bits."""
-    for seed in range(3):
-        for arm in MAIN:
-            yield _spoken("fixed", arm, seed, learn_decay=False)
-        yield _spoken("fixed", "shift", seed)
-        yield _spoken("fixed", "vlif", seed, beta_bits=16)
-
-
-def _weights() -> Iterator[Task]:
-    """Weights of 1 to 8 bits and float, one seed; membranes grow with the weights."""
-    for bits in (0, 4, 2, 3, 1, 8, 6, 5):  # what matters most first
-        for arm in MAIN:
-            wide = {"weight_bits": bits, "membrane_bits": 12 + max(0, bits - 4)}
-            yield _spoken("weights", arm, fold=0, **wide)
-
-
-def _folds() -> Iterator[Task]:
-    """N-MNIST: stratified five-fold cross-validation of all 1,100 clips."""
-    for seed in range(5):
-        for fold in range(5):
-            for arm in (*MAIN, *CONTROLS):
-                yield _digits("folds", arm, seed, fold=fold)
-
-
-def _digits(study: str, arm: str, seed: int, **knobs) -> Task:
-    sizes = {"weight_bits": 3, "membrane_bits": 10, "fraction_bits": 2}
-    sizes |= {"horizon": 10.0}  # beta = 0.9, as in chapter 04
-    return Task(study, "nmnist", arm, seed, **(sizes | knobs))
-
-
-def _axes() -> Iterator[Task]:
-    """N-MNIST, fold 0: one axis of the grid at a time, both neurons, three seeds."""
-    axes = {"weight_bits": (1, 2, 3, 4, 5, 6, 7, 8), "membrane_bits": (6, 8, 12, 16)}
-    axes |= {"fraction_bits": (0, 1, 2, 3, 4, 5)}
-    for seed in range(3):
-        for axis, values in axes.items():
-            for value in values:
-                for arm in MAIN:
-                    yield _digits(axis, arm, seed, fold=0, **_width(axis, value))
-
-
-def _width(axis: str, value: int) -> dict[str, int]:
-    """The knobs of one value, and a membrane that does not narrow them.
-
-    The threshold must fit the membrane: with 10 bits, weights of 5 to 8 bits were the
-    same weights. A fraction refines a membrane of the same range.
-    """
-    beside = {}
-    if axis == "weight_bits":
-        beside = {"membrane_bits": 16}
-    if axis == "fraction_bits":
-        beside = {"membrane_bits": 8 + value}
-    if axis == "membrane_bits" and value == 6:
-        beside = {"fraction_bits": 0}
-    return {axis: value} | beside
-
-
-def _sizes() -> Iterator[Task]:
-    """N-MNIST, fold 0: neurons and bins that the paper does not give, three seeds."""
-    for seed in range(3):
-        for axis, values in SIZES.items():
-            for value in values:
-                for arm in MAIN:
-                    yield _digits(axis, arm, seed, fold=0, **{axis: value})
-
-
-def _decays() -> Iterator[Task]:
-    """N-MNIST, fold 0: six horizons to start from, every arm that has one."""
-    for seed in range(3):
-        for horizon in HORIZONS:
-            for arm in (*MAIN, "floor"):
-                yield _digits("decay", arm, seed, fold=0, horizon=horizon)
-
-
-def _quick() -> Iterator[Task]:
-    """What a page trains there and then: three arms, two seeds, a few clips."""
-    for seed in range(2):
-        for arm in (*MAIN, "if"):
-            yield _spoken("test", arm, seed, **SMALL)
-
-
-def _gestures() -> Iterator[Task]:
-    """DVS Gesture, for where the official files are; the stand-in settles nothing."""
-    for arms, seeds in ((MAIN, 10), (CONTROLS, 5)):
-        for seed in range(seeds):
-            for arm in arms:
-                yield Task("test", "dvsgesture", arm, seed, epochs=20, horizon=6.7)
-
-
-STUDIES = {
-    "quick": _quick,
-    "tune": _tune,
-    "strong": _strong,
-    "main": _main,
-    "speakers": _speakers,
-    "further": _further,
-    "weights": _weights,
-    "folds": _folds,
-    "axes": _axes,
-    "decays": _decays,
-    "sizes": _sizes,
-    "gestures": _gestures,
-}
+def begin(home: Path) -> Path:
+    """`home` with all committed rows in it, so that no finished task runs again."""
+    for path in sorted((committed("reference") / "protocol").glob("*.json")):
+        kept = json.loads(path.read_text())
+        known = {row["key"] for row in read(path.stem, home)["rows"]}
+        fresh = [row for row in kept["rows"] if row["key"] not in known]
+        if path.stem in STUDIES and fresh:
+            write(path.stem, fresh, home, kept["labels"])
+    return home
 
 
 def listing(home: Path) -> list[dict]:
@@ -448,6 +291,10 @@ def run(
     study_of = {task: name for name in names for task in tasks(name)}
     wanted = [t for t in study_of if again or not _held(t, study_of[t], home)]
     told(f"{len(study_of) - len(wanted)} rows are there, {len(wanted)} to run")
+    if waiting := [task for task in wanted if waits(task)]:
+        arms = ", ".join(sorted({task.arm for task in waiting}))
+        told(f"{len(waiting)} of them wait until open-tune has every horizon of {arms}")
+        wanted = [task for task in wanted if not waits(task)]
     if not wanted:
         return []
     cluster = None
@@ -528,10 +375,11 @@ def folder() -> Path:
     return build_dir() / "protocol"
 
 
-def write(name: str, rows: list[dict], home: Path) -> Path:
+def write(name: str, rows: list[dict], home: Path, known=None) -> Path:
     """Rows of a study as one file, merged by key with those already there."""
     path, old = home / f"{name}.json", read(name, home)
     labels = {f"{r['data']} {r['judged']}": r.get("labels") for r in rows}
+    labels = known or labels
     rows = [{k: v for k, v in row.items() if k != "labels"} for row in rows]
     merged = {row["key"]: row for row in [*old["rows"], *rows]}
     found = {"schema": SCHEMA, "study": name, "commit": results.commit()}

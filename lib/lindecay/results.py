@@ -7,6 +7,7 @@ a reader who changes a knob in JupyterLab writes to scratch and disturbs nothing
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,60 @@ def publish(id: str, value: Any, **stamp: Any) -> Result:
 
     Keywords: unit, digits, n, interval, seeds, source, note (see Result).
     """
-    stamp = {k: _plain(v) for k, v in stamp.items()}
-    stamp.setdefault("profile", os.environ.get("LINDECAY_PROFILE", "quick"))
-    chapter = os.environ.get("LINDECAY_CHAPTER", "")
-    made = Result(id=id, value=_plain(value), chapter=chapter, commit=commit(), **stamp)
+    return publish_many({id: number(value, **stamp)})[id]
+
+
+def number(value: Any, **stamp: Any) -> dict[str, Any]:
+    """A value with its stamp, for `publish_many`.
+
+    >>> number(3.14159, digits=2)
+    {'value': 3.14159, 'digits': 2}
+    """
+    return {"value": value, **stamp}
+
+
+def publish_many(numbers: Mapping[str, Any], **common: Any) -> dict[str, Result]:
+    """Publish {id: value} or {id: number(value, ...)}; returns what was stored.
+
+    `common`: the stamp that they share; a number's own keywords come before it.
+    """
+    profile = os.environ.get("LINDECAY_PROFILE", "quick")
+    given = {"profile": profile, "commit": commit()} | common
+    given["chapter"] = os.environ.get("LINDECAY_CHAPTER", "")
+    made = {}
+    for id, told in numbers.items():
+        own = told if isinstance(told, dict) else number(told)
+        stamp = {k: _plain(v) for k, v in (given | own).items()}
+        made[id] = Result(id=id, **stamp)
     kept = read(result_file()) if result_file().exists() else {}
-    save(result_file(), {**kept, id: made})
+    save(result_file(), kept | made)
+    if os.environ.get("LINDECAY_LAB"):
+        print(*beside(made), sep="", end="")
     return made
+
+
+def beside(made: Mapping[str, Result]) -> list[str]:
+    """A line for each number that differs from the published one.
+
+    The published ones are this checkout's build, else the committed run.
+    """
+    known = _published(next(iter(made.values())).profile if made else "quick")
+    return [
+        f"{id}: published {known[id].text()}, yours {result.text()}\n"
+        for id, result in made.items()
+        if id in known and known[id].value != result.value
+    ]
+
+
+@cache
+def _published(profile: str) -> dict[str, Result]:
+    found = {}
+    for scope in ("reference", profile):
+        try:
+            found |= load(scope)
+        except Fault:  # no checkout around: the committed numbers alone
+            continue
+    return found
 
 
 def save(path: Path, results: dict[str, Result]) -> None:

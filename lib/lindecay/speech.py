@@ -22,7 +22,8 @@ import torch
 from torch import nn
 
 from lindecay import events, kernels, training
-from lindecay.networks import BETA_BITS
+from lindecay.decay import learned
+from lindecay.networks import BETA_BITS, dividing, rounding_of
 from lindecay.quantization import (
     Checkpoint,
     Grid,
@@ -63,6 +64,15 @@ class SpeechSpec:
     slope: float = 3.0
     learn_decay: bool = True
     spread: float = 1.0  # log units: a layer's horizons start from 1/e to e times it
+    rounding: str | None = None  # of the decay; None is the law's usual one
+    decays: str = "clamp"  # as published; "open": without a dead zone
+    decay_speed: float = 4.0  # of open decays, times the learning rate
+    bias: str = "neuron"  # or "none": no bias row and no mean that is subtracted
+
+    @property
+    def open(self) -> bool:
+        """Whether decays learn without a dead zone."""
+        return self.decays == "open"
 
     def bits_of(self, law: str) -> int | None:
         """What divides on the grid: 2^n after beta_q, or 2^k = the horizon; or None."""
@@ -81,7 +91,8 @@ class SpeechSpec:
         """What decays start at, [neurons]: beta, or lambda* = (1 - beta)/(1 + beta)."""
         log = torch.linspace(-1, 1, neurons) * self.spread
         beta = 1 - 1 / (self.horizon * log.exp()).clamp(min=1)
-        return beta if self.law == "exponential" else (1 - beta) / (1 + beta)
+        factor = self.law == "exponential" or (self.open and self.law == "shift")
+        return beta if factor else (1 - beta) / (1 + beta)
 
 
 class NormalisedLinear(nn.Module):
@@ -94,12 +105,27 @@ class NormalisedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-gain, gain))
         self.gamma = nn.Parameter(torch.full((outputs,), 0.5))
         self.shift = nn.Parameter(torch.zeros(outputs))
-        self.decay = nn.Parameter(spec.starts(outputs), requires_grad=spec.learn_decay)
+        self._start(spec, outputs)
         top = 2.0 ** ((spec.grid.weight_bits if spec.grid else 4) - 1) - 0.5
         self.register_buffer("scale", torch.tensor(1.5 * gain / top))
         self.register_buffer("mean", torch.zeros(outputs))
         self.register_buffer("var", torch.ones(outputs))
         self.momentum = MOMENTUM
+
+    def _start(self, spec: SpeechSpec, outputs: int) -> None:
+        """The parameter behind the decays: `raw` where they are open, else `decay`."""
+        first, learns = spec.starts(outputs), spec.learn_decay
+        if spec.open:
+            self.raw = nn.Parameter(learned.raw(first), requires_grad=learns)
+        else:
+            self.decay = nn.Parameter(first, requires_grad=learns)
+        self.shift.requires_grad_(spec.bias == "neuron")
+
+    def _load_from_state_dict(self, state, prefix, *rest):
+        """An open layer also takes decays that were learned under a clamp."""
+        if self.spec.open and f"{prefix}decay" in state:
+            state[f"{prefix}raw"] = learned.raw(state.pop(f"{prefix}decay"))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def synapses(self, x: torch.Tensor) -> torch.Tensor:
         """Currents in membrane LSB, [T, batch, out]."""
@@ -122,9 +148,13 @@ class NormalisedLinear(nn.Module):
         """theta, bias and decay of each neuron, [out]; whole numbers on a grid."""
         whole = ste_round if self.grid else lambda x: x
         highest = self.grid.v_max / 2 if self.grid else 1e6
+        if self.spec.bias == "none":  # size instead of spread
+            var, mean = var + mean**2, mean * 0
         unit = torch.sqrt(var.clamp(min=0) + EPS) / self.gamma.clamp(min=0.05)
         unit = unit.clamp(2, highest)  # LSB per unit of threshold
         rows = {"theta": whole(unit), "bias": whole(self.shift * unit - mean)}
+        if self.spec.open:
+            return rows | self.opened(unit, rows["theta"])
         if self.law == "exponential" and self.grid:
             top = 2.0**self.spec.beta_bits
             rows["beta_q"] = ste_round((self.decay * top).clamp(0, top))
@@ -136,6 +166,31 @@ class NormalisedLinear(nn.Module):
             rows["lam"] = whole(rows["lam"])
         return rows
 
+    def opened(self, unit: torch.Tensor, theta: torch.Tensor) -> dict:
+        """The decay row of each neuron, learned without a dead zone."""
+        if self.law == "none":
+            return {}
+        if self.law == "shift":
+            return {"k": learned.shift_int(self.raw)}
+        if self.law == "exponential":
+            if self.grid is None:
+                return {"beta": learned.share(self.raw)}
+            return {"beta_q": learned.beta_int(self.raw, self.spec.beta_bits)}
+        if self.grid is None:
+            return {"lam": learned.share(self.raw) * unit}
+        return {"lam": learned.lam_int(self.raw, unit, theta)}
+
+    def dividing(self, rows: dict) -> dict:
+        """Law, rounding and beta as the time loop takes them; uses up their rows."""
+        k, beta_q = rows.pop("k", None), rows.pop("beta_q", None)
+        bits, rounding = self.spec.bits_of(self.law), self.spec.rounding
+        if k is None:
+            return dividing(self.law, rounding, bits, beta_q)
+        near = rounding == "nearest"
+        how = {"shift": learned.SHIFT_BITS, "beta_q": learned.shift_as_beta(k)}
+        how["rounding"] = "half_in" if near else "ceil"  # of what is left
+        return {"law": "exponential"} | how
+
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Spikes and membranes before reset in LSB, both [T, batch, out]."""
         current, dtype = self.synapses(x.float()), self.spec.dtype
@@ -143,10 +198,8 @@ class NormalisedLinear(nn.Module):
         rows = {name: row.to(dtype) for name, row in rows.items()}
         return kernels.sequence(
             current.to(dtype) + rows.pop("bias"),
-            law=self.law,
             clamp=(self.grid.v_min, self.grid.v_max) if self.grid else None,
-            shift=self.spec.bits_of(self.law),
-            rounding="floor" if self.law == "shift" else "nearest",
+            **self.dividing(rows),
             scale=float(rows["theta"].detach().mean()),
             slope=self.spec.slope,
             check="none",
@@ -214,7 +267,7 @@ class SpeechMlp(nn.Module):
             "readout": "count",
             "B": self.spec.grid.membrane_bits,
             "f": self.spec.grid.fraction_bits,
-        }
+        } | rounding_of(self.spec)
         layers = [_whole(f"fc{k + 1}", layer) for k, layer in enumerate(self.layers)]
         return Checkpoint(contract | meta, tuple(layers))
 
@@ -230,7 +283,7 @@ def _whole(name: str, layer: NormalisedLinear) -> Layer:
         theta=rows["theta"],
         lam=rows.get("lam", rows["theta"] * 0),
         bits=grid.weight_bits,
-        bias=rows["bias"],
+        bias=rows["bias"] if layer.spec.bias == "neuron" else None,
         **_divided(layer, rows),
     )
 
@@ -238,7 +291,7 @@ def _whole(name: str, layer: NormalisedLinear) -> Layer:
 def _divided(layer: NormalisedLinear, rows: dict) -> dict:
     bits = layer.spec.bits_of(layer.law)
     if layer.law == "shift":
-        return {"beta": np.int32(bits)}
+        return {"beta": rows.get("k", np.int32(bits))}
     return {"beta": rows.get("beta_q"), "beta_shift": bits}
 
 
@@ -293,13 +346,21 @@ class Plan(training.Plan):
         return net.export(meta) if self.network_spec.grid else None
 
     def optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            [p for p in net.parameters() if p.requires_grad], lr=self.rate
-        )
+        learn = {n: p for n, p in net.named_parameters() if p.requires_grad}
+        fast = [p for n, p in learn.items() if n.endswith(".raw")]
+        if not fast:
+            return torch.optim.Adam(list(learn.values()), lr=self.rate)
+        rest = [p for n, p in learn.items() if not n.endswith(".raw")]
+        speed = self.network_spec.decay_speed
+        groups = [{"params": rest}, {"params": fast, "lr": speed * self.rate}]
+        return torch.optim.Adam(groups, lr=self.rate)
 
     def schedule(self, optimizer, steps: int):
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.rate, total_steps=steps, pct_start=0.2
+            optimizer,
+            [group["lr"] for group in optimizer.param_groups],
+            total_steps=steps,
+            pct_start=0.2,
         )
 
     def states(self, net: nn.Module, clips, idx: np.ndarray, generator) -> list:

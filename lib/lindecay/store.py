@@ -5,6 +5,7 @@ A folder is built aside and renamed into place, so a killed run leaves nothing
 that a later one could mistake for finished work.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 import grimp
 from filelock import FileLock
 
-from lindecay.settings import store_dir
+from lindecay.settings import Fault, store_dir
 
 
 def write_atomic(path: Path, content: bytes | str) -> Path:
@@ -98,13 +99,50 @@ def memo(
     home = store_dir() / kind / key
     if (home / "KEY.json").exists():
         return home
-    home.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(error) from None
+    if reason := unwritable(home.parent):
+        raise _refused(OSError(errno.EACCES, reason))
     with FileLock(str(home.with_suffix(".lock"))):
         if not (home / "KEY.json").exists():
             if os.environ.get("LINDECAY_VERBOSE"):
                 print(f"{kind}: {why_missed(kind, params, modules)}", file=sys.stderr)
             _build_aside(home, build, _parts(params, modules))
     return home
+
+
+def kept(kind: str, params: dict, modules: Iterable[str]) -> Path | None:
+    """The finished work for these parameters, or None where it must be made."""
+    home = store_dir() / kind / key_of(params, tuple(modules))
+    return home if (home / "KEY.json").exists() else None
+
+
+def unwritable(folder: Path) -> str:
+    """Why nothing can be written below a folder, in a word; empty where it can.
+
+    It is tried, because permissions tell root nothing.
+    """
+    near = next(p for p in [folder, *folder.parents] if os.path.lexists(p))
+    probe = near / f".lindecay-{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        return "a file" if near.is_file() else str(error.strerror)
+    return ""
+
+
+def _refused(error: OSError) -> Fault:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Fault(
+        "the store cannot be written",
+        expected="room on its disk" if full else "a folder that can be written",
+        found=unwritable(store_dir()) or str(error.strerror),
+        where=str(store_dir()),
+        do="point LINDECAY_STORE elsewhere, or make room",
+    )
 
 
 def _build_aside(home: Path, build: Callable[[Path], None], parts: dict) -> None:
@@ -116,5 +154,9 @@ def _build_aside(home: Path, build: Callable[[Path], None], parts: dict) -> None
         build(part)
         (part / "KEY.json").write_text(json.dumps(parts, indent=1, sort_keys=True))
         os.replace(part, home)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise _refused(error) from error
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)

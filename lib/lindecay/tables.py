@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from lindecay import paired, protocol, training
 from lindecay.networks import ARMS
 from lindecay.settings import committed
 
 ORDER = ("vlif", "ldlif", "floor", "if", "shift")
+ORDER += ("shift_near", "vlif_trunc", "vlif16", "drift")
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,76 @@ def arms_table(found: Study, published: float) -> list[dict]:
             }
         )
     return rows
+
+
+def decided(found: Study, arm: str, base: str = "vlif") -> dict | None:
+    """What rows on the two test speakers say of an arm against another, all ways.
+
+    Fixed before the rows were made: paired over seeds (Student), unpaired (Welch), the
+    correlation that says which of them fits, seeds crossed with clips, the smallest
+    drop that these seeds find with a power of 80 % at 5 %, and what the widest interval
+    allows to be said. None with fewer than two common seeds.
+    """
+    told = drop(found, arm, base)
+    if told is None:
+        return None
+    common = set(told["seeds"])
+    a, b = (
+        np.array([r["accuracy"] for r in found.of(x) if r["seed"] in common])
+        for x in (base, arm)
+    )
+    apart, per_seed = paired.unpaired(a, b), np.array(told["per_seed"])
+    ends = [told["seeds_interval"], apart["interval"], told["interval"]]
+    widest = min(low for low, _ in ends), max(high for _, high in ends)
+    t, error = stats.t(len(common) - 1), stats.sem(per_seed)
+    return told | {
+        "unpaired": apart["interval"],
+        "correlation": paired.together(a, b) if np.ptp(a) and np.ptp(b) else 0.0,
+        "detectable": float(error * (t.ppf(0.975) + t.ppf(0.8))),
+        "widest": widest,
+        "said": paired.said(widest),
+    }
+
+
+def over_speakers(found: Study, arm: str, base: str = "vlif") -> dict | None:
+    """`paired.of_speakers` of a leave-one-speaker-out study: speakers x seeds.
+
+    Only speakers and seeds that both arms have in full; None with fewer than two.
+    """
+    at = {(r["arm"], r["speaker"], r["seed"]): r["accuracy"] for r in found.rows}
+    both = {(s, k) for a, s, k in at if a == arm and (base, s, k) in at}
+    speakers = sorted({s for s, _ in both})
+    seeds = [k for k in {k for _, k in both} if all((s, k) in both for s in speakers)]
+    if len(speakers) < 2 or not seeds:
+        return None
+    lost = [[at[base, s, k] - at[arm, s, k] for k in seeds] for s in speakers]
+    return paired.of_speakers(np.array(lost))
+
+
+def still(found: Study) -> dict[str, dict[float, float]]:
+    """Arm -> starting horizon -> per cent of neurons that ended without a leak.
+
+    Without a leak on the grid: lambda = 0, or beta at or above the largest that fits
+    (255/256 or 65535/65536), or a shift by 7.
+    """
+    shares: dict[str, dict[float, float]] = {}
+    for row in found.rows:
+        if "lam_int" in row:
+            share = row["lam_int"][0] / sum(row["lam_int"])
+        elif "beta_q" in row:
+            share = float(np.mean(np.array(row["beta_q"]) >= _top(row)))
+        else:
+            continue
+        shares.setdefault(row["arm"], {})[row["horizon"]] = 100 * share
+    return {arm: dict(sorted(shares[arm].items())) for arm in shares}
+
+
+def _top(row: dict) -> int:
+    """beta_q (or k of a shift) that leaks least on the row's grid."""
+    if row["arm"].startswith("shift"):
+        return 7
+    bits = row.get("beta_bits") or ARMS[row["arm"]].beta_bits or 8
+    return 2**bits - 1
 
 
 def span(told: dict) -> str:

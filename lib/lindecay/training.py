@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ from snntorch import functional as sf
 from torch import nn
 
 from lindecay import events, integer, kernels, store
-from lindecay.networks import ARMS, Mlp, MlpSpec, export
+from lindecay.decay import learned
+from lindecay.networks import ARMS, BETA_BITS, Mlp, MlpSpec, export
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, Profile, profile, store_dir
 
@@ -46,12 +47,15 @@ class Plan:
     profile: Profile
     data: str = "nmnist"
     beta: float = BETA  # lambda starts at its match
+    watch: bool = field(default=True, kw_only=True)  # judge held-out clips each epoch
 
     def spec(self, clips: events.Clips) -> MlpSpec:
         p = self.profile
         grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
         sizes = (clips.channels, p.hidden, 10)
-        return MlpSpec("MLP-1", sizes, arm(self.arm).law, self.beta, grid)
+        chosen = arm(self.arm)
+        how = {"rounding": chosen.rounding, "beta_bits": chosen.beta_bits or BETA_BITS}
+        return MlpSpec("MLP-1", sizes, chosen.law, self.beta, grid, **how)
 
     def clips(self) -> events.Clips:
         """What it trains on."""
@@ -147,6 +151,13 @@ def train(plan: Plan, quiet: bool = False) -> Path:
     return store.memo("training", params, plan.modules, build)
 
 
+def trained(plan: Plan) -> bool:
+    """Whether the store holds the finished network."""
+    arm(plan.arm)
+    params = plan.params(plan.clips())
+    return store.kept("training", params, plan.modules) is not None
+
+
 MODULES = ("lindecay.training",)
 
 
@@ -182,6 +193,11 @@ class Run:
         steps = batches * plan.profile.epochs
         self.schedule = plan.schedule(self.optimizer, steps)
 
+    @property
+    def watched(self) -> bool:
+        """Whether the held-out clips are judged after each epoch."""
+        return self.plan.watch and len(self.held) > 0
+
     def done(self) -> bool:
         """All epochs run, or validation has not improved for `patience` of them."""
         if len(self.curve) >= self.plan.profile.epochs:
@@ -200,7 +216,7 @@ class Run:
             for start in range(0, len(order), size)
         ]
         last = len(self.curve) + 1 == self.plan.profile.epochs
-        if last or len(self.held):
+        if last or self.watched:
             self.plan.settle(self.net, self.clips, self.part)
         self.curve.append(self.numbers(np.array(rows), len(order)))
 
@@ -222,9 +238,9 @@ class Run:
             "loss": float(rows[:, 0].mean()),
             "accuracy": float(rows[:, 1].sum()) / many,
             "hidden_rate": float(rows[:, 2].mean()),
-            "decay": [float(la.decay.detach().mean()) for la in self.net.layers],
+            "decay": [decay_of(layer) for layer in self.net.layers],
         }
-        if len(self.held):
+        if self.watched:
             told["validation"] = float(np.mean(right(self.net, self.clips, self.held)))
         return told
 
@@ -245,6 +261,13 @@ class Run:
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"])
         self.curve = state["curve"]
+
+
+def decay_of(layer) -> float:
+    """Mean of what a layer learned of its decays: beta, or lambda in real units."""
+    if hasattr(layer, "raw"):
+        return float(learned.share(layer.raw.detach()).mean())
+    return float(layer.decay.detach().mean()) if hasattr(layer, "decay") else 0.0
 
 
 PARTS = ("net", "optimizer", "schedule")

@@ -2,8 +2,14 @@
 
 `check` judges a build's results, `text` feeds the {claim} role, `accept` rewrites
 the committed verdicts on purpose, `against` tells what moved since a commit.
+
+    the registry   registry assumptions inventory       what is printed, what is open
+    judging        judge rules drops printed statistics assume    from results to rows
+    guarding       audit follows sealed stamps history typed      what turns CI red
+    telling        sets words page cards report faces why         rows for people
 """
 
+from lindecay.claims import assume
 from lindecay.claims.audit import Problem
 from lindecay.claims.faces import schemas
 from lindecay.claims.history import against
@@ -17,6 +23,7 @@ __all__ = [
     "Problem",
     "Report",
     "accept",
+    "assume",
     "against",
     "check",
     "claim",

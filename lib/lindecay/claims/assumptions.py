@@ -1,4 +1,4 @@
-"""What the paper leaves open: our choice, the alternatives, what depends on it."""
+"""What the summary leaves open: our choice, the alternatives, what depends on it."""
 
 from functools import cache
 from typing import Literal
@@ -8,6 +8,19 @@ from pydantic import Field
 from lindecay.claims.registry import Strict, read
 from lindecay.claims.registry import load as claims
 from lindecay.settings import Profile, committed, profile
+
+
+class Key(Strict):
+    """What a reader may put in the place of a choice, in a file of one's own."""
+
+    key: str = Field(pattern=r"^(network|array|energy)\.[a-z_]+$")
+    sets: str  # the field of energy.choices.Choices
+    default: int | float | str
+    unit: str = ""  # of a number
+    low: float | None = None
+    high: float | None = None
+    words: tuple[str | int, ...] = ()  # or one of these
+    source: str = "ours"
 
 
 class Assumption(Strict):
@@ -22,6 +35,8 @@ class Assumption(Strict):
     alternatives: tuple[str, ...] = Field(min_length=1)
     moves: str  # how far a verdict moves otherwise, or that nobody measured it
     measured: tuple[str, ...] = ()  # result ids that show it
+    keys: tuple[Key, ...] = ()  # what `lindecay check --assume` can replace
+    full_text: str = ""  # what of the paper's full text would settle it
 
 
 class Assumptions(Strict):
@@ -45,6 +60,11 @@ def choice(assumption: Assumption, name: str) -> str:
     """
     fields = {f: getattr(profile(name), f) for f in Profile.__dataclass_fields__}
     return assumption.choice.format(**fields)
+
+
+def keys() -> dict[str, Key]:
+    """Every key that a file of assumptions may hold."""
+    return {key.key: key for a in load().values() for key in a.keys}
 
 
 def dependants(id: str) -> list[str]:

@@ -83,9 +83,9 @@ def moved(
     pairs = {pair for of_claim in kept.values() for pair in of_claim}
     problems, notes = [], []
     for claim in load().values():
-        if foreign and not (claim.reads and picked(claim, here)):
+        if foreign and not (claim.ids and picked(claim, here)):
             continue  # the file says nothing about this claim
-        row, pair = rows[claim.id], pair_of(claim, here, profile)
+        row, pair = of_this_build(rows[claim.id]), pair_of(claim, here, profile)
         before = kept.get(claim.id, {}).get(pair)
         if before == row.verdict:
             continue
@@ -95,6 +95,11 @@ def moved(
         else:
             notes.append(f"{claim.id}: no committed verdict for {pair} yet")
     return problems, notes
+
+
+def of_this_build(row: Row) -> Row:
+    """The row with the verdict of this build, where a stronger run leads it."""
+    return row.model_copy(update={"verdict": row.here}) if row.here else row
 
 
 def _move(before: str | None, row: Row, pair: str) -> Problem:
@@ -119,8 +124,8 @@ def absent(rows: Rows, here: Results, profile: str) -> list[Problem]:
 
 
 def _absent(claim: Claim, row: Row, here: Results) -> Problem | None:
-    gone = [id for id in claim.reads if id not in here]
-    if claim.reads and not gone and claim.not_yet:
+    gone = [id for id in claim.ids if id not in here]
+    if claim.ids and not gone and claim.not_yet:
         told = "is computed now: take not_yet out of the registry"
         return Problem("stale", claim.id, told)
     if not gone or claim.not_yet or local_source(claim.needs) == "stand-in":
@@ -158,7 +163,7 @@ def unknown() -> list[Problem]:
 
 def unused(here: Results) -> list[Problem]:
     """Published results that no claim reads, no page shows and nobody keeps."""
-    read = {id for c in load().values() for id in (*c.reads, *c.may_read)}
+    read = {id for c in load().values() for id in (*c.ids, *c.may_read)}
     pages, spare = _pages(), [s.ids for s in registry().spare]
     told = "published, but no claim reads it, no page shows it, `spare` lacks it"
     return [

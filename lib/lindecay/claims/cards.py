@@ -16,12 +16,13 @@ def html(profile: str, group: str, results: Mapping[str, Result]) -> str:
 
 def _card(a: Assumption, profile: str, results: Mapping[str, Result]) -> str:
     facts = {
-        "The text": escape(a.open),
+        "The summary": escape(a.open),
         "Our choice": escape(assumptions.choice(a, profile)),
         "Because": escape(a.because),
         "Instead": escape("; ".join(a.alternatives) + "."),
         "What moves": escape(a.moves),
         "Measured here": escape(_measured(a, results)),
+        "Keys": ", ".join(f"<code>{k.key}</code>" for k in a.keys),
         "Rests on it": _links(a.id),
     }
     rows = "".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in facts.items() if v)

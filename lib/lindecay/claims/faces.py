@@ -17,6 +17,7 @@ class CheckOutput(BaseModel):
     profile: str
     claims: list[Row]
     tally: dict[str, int]
+    cited: int
     problems: list[dict[str, str]]
     notes: list[str]
 

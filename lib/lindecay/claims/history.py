@@ -42,7 +42,16 @@ def _git(*ask: str) -> str:
 
 
 def _then(ref: str) -> list[str]:
-    _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    ask = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options"]
+    done = subprocess.run([*ask, f"{ref}^{{commit}}"], cwd=root(), capture_output=True)
+    if done.returncode:
+        raise Fault(
+            "no such commit",
+            expected="a commit, branch or tag of this repository",
+            found=repr(ref),
+            where="--against",
+            do="`git log --oneline` lists them",
+        )
     return _git("ls-tree", "-r", "--name-only", ref, "--", *WATCHED).split()
 
 

@@ -1,8 +1,10 @@
 """From a claim to its row: which results are read, what they may prove at best.
 
-A verdict belongs to a (profile, data source) pair. Recordings that are a subset or
-regenerated, and the quick profile, reach trend-only at best; a stand-in judges
-nothing: then the committed reference speaks, marked as carried.
+A claim whose answer turns with what is inside is judged once for each of its scopes;
+where they disagree the list is the verdict. A verdict belongs to a (profile, data
+source) pair. Recordings that are a subset or regenerated, and the quick profile, reach
+trend-only at best; a stand-in judges nothing: then the committed reference speaks,
+marked as carried. A committed run of more paired seeds leads over this build's.
 """
 
 from collections.abc import Mapping
@@ -38,6 +40,8 @@ class Row(BaseModel):
     verdict: Verdict
     why: str
     others: list[dict[str, Any]]
+    scopes: list[dict[str, Any]] = []  # scope, ours, interval, verdict, why
+    here: Verdict | None = None  # of this build, where a stronger run leads
 
 
 def source_of(results: Mapping[str, Result]) -> str:
@@ -52,11 +56,23 @@ def source_of(results: Mapping[str, Result]) -> str:
 
 
 def picked(claim: Claim, results: Mapping[str, Result]) -> dict[str, Result] | None:
-    """What the claim reads out of a result set; None when something is missing."""
+    """What the claim reads out of a result set; None when something is missing.
+
+    Of the scopes one is enough: other choices than the frozen ones leave some out.
+    """
     if any(id not in results for id in claim.reads):
         return None
-    wanted = (*claim.reads, *claim.may_read)
+    if claim.scopes and not judged_in(claim, results):
+        return None
+    wanted = (*claim.ids, *claim.may_read)
     return {id: results[id] for id in wanted if id in results}
+
+
+def judged_in(claim: Claim, results: Mapping[str, Result]) -> list[str]:
+    """The scopes of a claim whose results are there."""
+    return [
+        scope for scope, ids in claim.scopes.items() if all(id in results for id in ids)
+    ]
 
 
 def capped(judged: Judgement, claim: Claim, source: str, profile: str) -> Judgement:
@@ -91,6 +107,7 @@ def _row(
         verdict=judged.verdict,
         why=" ".join(judged.why.split()),
         others=judged.others,
+        scopes=judged.scopes,
     )
 
 
@@ -99,7 +116,8 @@ def _apply(claim: Claim, read: Mapping[str, Result], profile: str) -> Judgement:
         known = ", ".join(sorted(RULES))
         raise Fault("unknown rule", expected=known, found=claim.rule, where=claim.id)
     try:
-        return RULES[claim.rule](claim, read, profile)
+        judged = _scopes if claim.scopes else RULES[claim.rule]
+        return judged(claim, read, profile)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise Fault(
             "a result has the wrong form",
@@ -107,6 +125,28 @@ def _apply(claim: Claim, read: Mapping[str, Result], profile: str) -> Judgement:
             found=f"{type(error).__name__}: {error}",
             where=f"{claim.id} ({', '.join(claim.reads) or 'no results'})",
         ) from error
+
+
+def _scopes(claim: Claim, read: Mapping[str, Result], profile: str) -> Judgement:
+    """Every scope judged; one verdict where they agree, else the list of them."""
+    source, found = source_of(read), {}
+    for scope in judged_in(claim, read):
+        one = claim.within(scope)
+        made = RULES[claim.rule](one, read, profile)
+        found[scope] = capped(made, one, source, profile)
+    rows = [_in_scope(scope, made) for scope, made in found.items()]
+    verdicts = [row["verdict"] for row in rows]
+    head = found[next(s for s in claim.scopes if s in found)]
+    verdict = verdicts[0] if len({*verdicts}) == 1 else "scope-dependent"
+    each = "; ".join(f"{row['scope']}: {row['verdict']}" for row in rows)
+    told = head.why if len(rows) == 1 else f"{each[:1].upper()}{each[1:]}. {claim.why}"
+    return replace(head, verdict=verdict, why=told, scopes=rows)
+
+
+def _in_scope(scope: str, made: Judgement) -> dict[str, Any]:
+    why = " ".join(made.why.split())
+    told = {"scope": scope, "ours": made.ours, "interval": made.bands or made.interval}
+    return told | {"verdict": made.verdict, "why": why}
 
 
 def judge(
@@ -119,12 +159,12 @@ def judge(
 
     >>> from lindecay.claims import load
     >>> judge(load()["acc-drop-about-1"], {}, {}, "quick")[0].verdict
-    'exact'
+    'consistent'
     """
     read, carried = picked(claim, here), picked(claim, kept)
     if read is not None and source_of(read) != "stand-in":
         return _recomputed(claim, read, carried, profile)
-    if claim.reads and carried is not None:
+    if claim.ids and carried is not None:
         return _carried(claim, carried, read)
     return _unjudged(claim, read, profile)
 
@@ -133,15 +173,28 @@ def _recomputed(
     claim: Claim, read: Mapping, carried: Mapping | None, profile: str
 ) -> tuple[Row, Judgement]:
     judged = _apply(claim, read, profile)
-    if claim.reads and carried is not None:
-        beside = _carried(claim, carried, None)[0]
-        judged = replace(judged, others=[*judged.others, _as_other(beside)])
     status = "carried" if claim.rule in STATED else "recomputed"
-    return _row(claim, judged, source_of(read), profile, status), judged
+    row = _row(claim, judged, source_of(read), profile, status)
+    if not claim.ids or carried is None:
+        return row, judged
+    beside = _carried(claim, carried, None)[0]
+    if stronger(beside, row):
+        told = [*beside.others, _as_other(row, "this build")]
+        lead = beside.model_copy(update={"others": told, "here": row.verdict})
+        return lead, judged
+    told = [*row.others, _as_other(beside, "committed reference")]
+    return row.model_copy(update={"others": told}), judged
+
+
+def stronger(kept: Row, here: Row) -> bool:
+    """Whether the committed run leads: more paired seeds, on data no worse."""
+    rank = {source: i for i, source in enumerate(WEAKEST_FIRST)}
+    no_worse = rank.get(kept.source, -1) >= rank.get(here.source, -1)
+    return no_worse and (kept.seeds or 0) > (here.seeds or 0) > 0
 
 
 def _carried(claim: Claim, carried: Mapping, read: Mapping | None) -> tuple:
-    profile = carried[claim.reads[0]].profile
+    profile = next(r.profile for id, r in carried.items() if id in claim.ids)
     judged = _apply(claim, carried, profile)
     if read is not None:
         judged = replace(judged, others=[*judged.others, _stand_in(claim, read)])
@@ -160,14 +213,14 @@ def _unjudged(claim: Claim, read: Mapping | None, profile: str) -> tuple:
 
 
 def _stand_in(claim: Claim, read: Mapping) -> dict[str, Any]:
-    first = read[claim.reads[0]]
+    first = next(r for id, r in read.items() if id in claim.ids)
     what = f"{first.id} on the stand-in of this machine: no evidence"
     return {"what": what, "value": first.value, "interval": first.interval}
 
 
-def _as_other(row: Row) -> dict[str, Any]:
+def _as_other(row: Row, whose: str) -> dict[str, Any]:
     return {
-        "what": f"committed reference ({row.profile}, {row.source})",
+        "what": f"{whose} ({row.profile}, {row.source})",
         "value": row.ours,
         "interval": row.interval,
         "verdict": row.verdict,

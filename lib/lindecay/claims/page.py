@@ -21,11 +21,17 @@ SIGNS = {
     "exact": "\u2713\u2713",
     "within-tolerance": "\u2713",
     "trend-only": "\u2197",
+    "unresolved": "?",
+    "scope-dependent": "\u21c4",
     "differs": "\u2717",
+    "consistent": "=",
+    "adopted": "\u2261",
+    "holds-in-our-array": "\u2713",
     "paper-inconsistent": "\u2260",
     "not-comparable": "\u2014",
     "not-attempted": "\u25cb",
 }
+HOLD = ("exact", "within-tolerance", "trend-only", "holds-in-our-array")
 ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced", "seal")
 STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
 MARKS = {STATUS["recomputed"]: "\u25cf", "carried": "\u25cb", "not run": "\u2013"}
@@ -85,8 +91,8 @@ def markdown(report) -> str:
 
 def badge(report) -> dict:
     """shields.io's endpoint form: judged claims, red when the check is red."""
-    judged = sum(report.tally[v] for v in ("exact", "within-tolerance", "trend-only"))
-    told = f"{judged} of {len(report.rows)} hold, {report.tally['differs']} differ"
+    judged = sum(report.tally[v] for v in HOLD)
+    told = f"{judged} of {len(report.own)} hold, {report.tally['differs']} differ"
     color = "critical" if report.problems else "informational"
     return {"schemaVersion": 1, "label": "claims", "message": told, "color": color}
 
@@ -132,9 +138,34 @@ def _verdict(verdict: str) -> str:
 
 
 def _why(row: Row, claim: Claim) -> str:
-    parts = [f"<p>{escape(row.why)}</p>", _others(row), _fine_print(claim)]
+    parts = [f"<p>{escape(row.why)}</p>", _scopes(row), _others(row)]
+    parts.append(_fine_print(claim))
     run = f"<code>{escape(claim.command)}</code>"
     return "".join(parts) + f"<p><small>{_chapter(claim)} \u00b7 {run}</small></p>"
+
+
+def _scopes(row: Row) -> str:
+    """Each scope with its own answer; nothing where there is only one."""
+    if len(row.scopes) < 2:
+        return ""
+    heads = "".join(f'<th scope="col">{h}</th>' for h in ("Scope", "Ours", "Verdict"))
+    body = "".join(
+        f'<tr><th scope="row">{escape(one["scope"])}</th>'
+        f'<td data-label="Ours">{escape(_in_scope(one))}</td>'
+        f'<td data-label="Verdict">{_verdict(one["verdict"])}</td></tr>'
+        for one in row.scopes
+    )
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="claims-scopes">{table}</div>'
+
+
+def _in_scope(one: dict) -> str:
+    """Our value in a scope with its interval, or with one for each end."""
+    ours, band = one["ours"], one["interval"]
+    if band and isinstance(band[0], list | tuple):
+        pairs = zip(ours, band)
+        return "; ".join(f"{number(x)} ({number(list(b))})" for x, b in pairs)
+    return number(ours) + (f" ({number(list(band))})" if band else "")
 
 
 def _chapter(claim: Claim) -> str:

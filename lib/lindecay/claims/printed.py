@@ -19,15 +19,19 @@ def declared(claim: Claim, read: Read, name: str) -> Judgement:
 def definition(claim: Claim, read: Read, name: str) -> Judgement:
     """We do as the text says: a field of the profile equals the printed value."""
     ours = getattr(profile(name), claim.args["setting"])
-    return Judgement(closeness(claim, ours) or "differs", claim.why, ours)
+    return Judgement(_adopted(claim, ours), claim.why, ours)
+
+
+def _adopted(claim: Claim, ours: float) -> str:
+    """What we set ourselves is no finding: adopted as printed, or not."""
+    return "adopted" if closeness(claim, float(ours)) == "exact" else "differs"
 
 
 @rule
 def trained_width(claim: Claim, read: Read, name: str) -> Judgement:
     """The width of the weights in the checkpoint that a chapter trained."""
     ours = read[claim.reads[0]]
-    verdict = closeness(claim, float(ours.value)) or "differs"
-    return Judgement(verdict, claim.why, ours.value)
+    return Judgement(_adopted(claim, ours.value), claim.why, ours.value)
 
 
 @rule
@@ -49,7 +53,7 @@ def cited(claim: Claim, read: Read, name: str) -> Judgement:
 def same_node(claim: Claim, read: Read, name: str) -> Judgement:
     """The node of the constant that anchors our energy model."""
     ours = float(technology()[claim.args["row"]]["node_nm"])
-    return Judgement(closeness(claim, ours) or "differs", claim.why, ours)
+    return Judgement(_adopted(claim, ours), claim.why, ours)
 
 
 @rule
@@ -58,7 +62,7 @@ def mean_of(claim: Claim, read: Read, name: str) -> Judgement:
     parts = [load()[id] for id in claim.args["claims"]]
     ours = round(fmean(part.published[0] for part in parts), 4)
     others = [_rounds(part, claim.printed[0]) for part in parts]
-    verdict = closeness(claim, ours) or "differs"
+    verdict = "consistent" if closeness(claim, ours) else "paper-inconsistent"
     return Judgement(verdict, claim.why, ours, others=others)
 
 
@@ -79,7 +83,7 @@ def counts(claim: Claim, read: Read, name: str) -> Judgement:
         if found:
             told = f"{found[0]} of {n} test clips print as {printed}. {claim.why}"
             ours = round(100 * found[0] / n, 4)
-            return Judgement("exact", told, ours, clips=n, others=others)
+            return Judgement("consistent", told, ours, clips=n, others=others)
     return _rounded_first(claim, printed, sizes[0], others)
 
 
@@ -93,7 +97,7 @@ def _rounded_first(claim: Claim, printed: str, n: int, others: list) -> Judgemen
         f"accuracies were rounded before they were subtracted. {claim.why}"
     )
     ours = round(100 * found[0] / n, 4)
-    return Judgement("within-tolerance", told, ours, clips=n, others=others)
+    return Judgement("consistent", told, ours, clips=n, others=others)
 
 
 def _resolution(claim: Claim) -> list[dict[str, Any]]:

@@ -17,10 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lindecay.settings import Fault, committed
 
 Verdict = Literal[
-    "exact",
+    "exact",  # where it could have come out otherwise
     "within-tolerance",
     "trend-only",
+    "unresolved",  # the interval holds the printed number and its opposite
+    "scope-dependent",  # the answer turns with what is inside: see the scopes
     "differs",
+    "consistent",  # arithmetic on printed numbers
+    "adopted",  # set by us as printed
+    "holds-in-our-array",  # our closed form is what our emulator counts
     "paper-inconsistent",
     "not-comparable",
     "not-attempted",
@@ -78,6 +83,7 @@ class Claim(Strict):
     rule: str
     args: dict[str, Any] = {}
     reads: tuple[str, ...] = ()  # result ids without which there is no verdict
+    scopes: dict[str, tuple[str, ...]] = {}  # what is inside: ids read in its place
     may_read: tuple[str, ...] = ()  # result ids that add to it
     assumes: tuple[str, ...] = ()  # ids in data/claims/assumptions.yml
     chapter: str
@@ -94,6 +100,15 @@ class Claim(Strict):
         if judged and self.printed and self.tolerance is None:
             raise ValueError(f"{self.id}: no tolerance with a basis")
         return self
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All results that its verdict rests on, in every scope."""
+        return tuple(dict.fromkeys([*self.reads, *sum(self.scopes.values(), ())]))
+
+    def within(self, scope: str) -> "Claim":
+        """The claim as it is judged in one scope."""
+        return self.model_copy(update={"reads": self.scopes[scope], "scopes": {}})
 
     @property
     def published(self) -> tuple[float, ...]:

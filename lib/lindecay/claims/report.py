@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lindecay.claims import audit, follows, page, sealed, stamps
+from lindecay.claims import audit, follows, given, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load
+from lindecay.claims.sets import reference
 from lindecay.results import Result
 from lindecay.results import load as load_set
-from lindecay.results import read as read_file
-from lindecay.settings import Fault
 from lindecay.settings import profile as known_profile
 from lindecay.store import write_atomic
 
@@ -36,9 +35,14 @@ class Report:
         return 1 if self.problems else 0
 
     @property
+    def own(self) -> list[Row]:
+        """The rows that are judged: without figures of other people's chips."""
+        return [row for row in self.rows if load()[row.id].kind != "citation"]
+
+    @property
     def tally(self) -> dict[str, int]:
-        """How many claims have each verdict."""
-        found = [row.verdict for row in self.rows]
+        """How many claims have each verdict; citations are not among them."""
+        found = [row.verdict for row in self.own]
         return {verdict: found.count(verdict) for verdict in VERDICTS}
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +52,7 @@ class Report:
             "profile": self.profile,
             "claims": [row.model_dump() for row in self.rows],
             "tally": self.tally,
+            "cited": len(self.rows) - len(self.own),
             "problems": [vars(problem) for problem in self.problems],
             "notes": self.notes,
         }
@@ -73,16 +78,6 @@ class Report:
         return page.badge(self)
 
 
-def reference() -> dict[str, Result]:
-    """The committed results; {} while none are."""
-    try:
-        return load_set("reference")
-    except Fault as fault:
-        if "committed file is missing" in str(fault):
-            return {}
-        raise
-
-
 def check(profile: str = "quick", with_file: str | Path | None = None) -> Report:
     """Judge every claim on this build's results, or on somebody else's file.
 
@@ -92,7 +87,7 @@ def check(profile: str = "quick", with_file: str | Path | None = None) -> Report
     if with_file is None:
         kept = reference()
         return _vouched(report_on(profile, _without_own(load_set(profile)), kept), kept)
-    here = read_file(Path(with_file))
+    here = given.read(Path(with_file))
     named = next((r.profile for r in here.values()), profile)
     return report_on(named, here, reference(), foreign=True)
 
@@ -158,6 +153,7 @@ def accept(report: Report | None = None, profile: str = "quick") -> Path:
     new = {}
     for row in report.rows:
         pair = audit.pair_of(load()[row.id], here, report.profile)
-        new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: row.verdict}).items()))
+        verdict = audit.of_this_build(row).verdict
+        new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: verdict}).items()))
     text = json.dumps({"schema": SCHEMA, "verdicts": new}, indent=1)
     return write_atomic(audit.verdicts_path(), text + "\n")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lindecay.claims import sets
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import claim as find
 from lindecay.results import Result
@@ -59,13 +60,48 @@ def text(
     Raises Fault for an unknown claim or field.
 
     >>> text("acc-drop-nmnist"), text("acc-drop-about-1", "verdict", {})
-    ('0.96', 'exact')
+    ('0.96', 'consistent')
     """
-    scope, _, id = id.rpartition("/")
-    if scope not in ("", "reference", "quick", "paper"):
-        raise Fault("unknown scope", expected="reference", found=scope, where=id)
-    claim = find(id)
-    fixed = {
+    name = id.rpartition("/")[2]
+    if field in (told := _fixed(find(name))) and name == id:
+        return told[field]  # of the registry: no result is read
+    return Judged(*sets.split(results, profile), profile).text(id, field)
+
+
+class Judged:
+    """Claims in words on one pair of result sets, each judged once.
+
+    Args:
+        here: this build's results.
+        kept: the committed ones.
+        profile: of this build, where it published nothing that says so.
+    """
+
+    def __init__(self, here: Mapping, kept: Mapping, profile: str | None = None):
+        self.here, self.kept = here, kept
+        named = next((r.profile for r in here.values()), None)
+        self.profile, self.rows = named or profile or "quick", {}
+
+    def row(self, id: str) -> Row:
+        """The row of a claim, or of `reference/ID` on the committed set alone."""
+        if id not in self.rows:
+            scope, _, name = id.rpartition("/")
+            here = {} if scope == "reference" else self.here
+            self.rows[id] = judge(find(name), here, self.kept, self.profile)[0]
+        return self.rows[id]
+
+    def text(self, id: str, field: str = "published") -> str:
+        """One field in words; see `text`."""
+        scope, _, name = id.rpartition("/")
+        if scope not in ("", "reference", "quick", "paper"):
+            raise Fault("unknown scope", expected="reference", found=scope, where=name)
+        told = _fixed(find(name))
+        return told[field] if field in told else _of_row(self.row(id), field)
+
+
+def _fixed(claim) -> dict[str, str]:
+    """What the registry says, before any run."""
+    return {
         "published": claim.text,
         "quote": claim.quote,
         "title": claim.title,
@@ -76,9 +112,6 @@ def text(
         "basis": claim.tolerance.basis if claim.tolerance else "the printed rounding",
         "tolerance": _tolerance(claim),
     }
-    if field in fixed:
-        return fixed[field]
-    return _of_row(_judged(claim, scope, results, profile), field)
 
 
 def _tolerance(claim) -> str:
@@ -87,26 +120,6 @@ def _tolerance(claim) -> str:
     return " and ".join(
         number(round(reach, 3)) for reach in map(claim.tolerance.reach, claim.published)
     )
-
-
-def _judged(claim, scope: str, results: Mapping | None, profile: str | None) -> Row:
-    here, kept = split(results, profile)
-    own = next((r.profile for r in here.values()), profile or "quick")
-    return judge(claim, {} if scope == "reference" else here, kept, own)[0]
-
-
-def split(
-    results: Mapping[str, Result] | None, profile: str | None
-) -> tuple[dict[str, Result], dict[str, Result]]:
-    """This build's results and the reference's, from one mapping or from disk."""
-    if results is None:
-        from lindecay.claims import report
-
-        return report.load_set(profile or "quick"), report.reference()
-    mark = "reference/"
-    here = {id: r for id, r in results.items() if not id.startswith(mark)}
-    kept = {i.removeprefix(mark): r for i, r in results.items() if i.startswith(mark)}
-    return here, kept
 
 
 def _of_row(row: Row, field: str) -> str:

@@ -26,6 +26,7 @@ from lindecay.decay.laws import (
     shift_exponential,
     shrink,
 )
+from lindecay.decay.learned import held
 from lindecay.decay.matching import (
     MATCHES,
     beta_least_squares,
@@ -42,6 +43,7 @@ __all__ = [
     "beta_least_squares",
     "compose",
     "exponential_int",
+    "held",
     "horizon_exponential",
     "horizon_linear",
     "lam_equal_area",

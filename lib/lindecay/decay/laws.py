@@ -26,8 +26,25 @@ def round_half_away(x: Tensor) -> Tensor:
 
 
 def rounded(x: Tensor, rounding: str) -> Tensor:
-    """`x` on whole numbers: "nearest" (ties away) or "floor" (two's complement)."""
-    return round_half_away(x) if rounding == "nearest" else torch.floor(x)
+    """`x` on whole numbers.
+
+    "nearest" (ties away from zero), "floor" (two's complement), "trunc" (towards zero),
+    "ceil", or "half_in" (nearest, ties towards zero).
+
+    >>> x = torch.tensor([-1.5, -0.6, 0.5, 1.5])
+    >>> rounded(x, "trunc").tolist(), rounded(x, "half_in").tolist()
+    ([-1.0, -0.0, 0.0, 1.0], [-1.0, -1.0, 0.0, 1.0])
+    """
+    return ROUNDINGS[rounding](x)
+
+
+ROUNDINGS = {  # their order is known to the kernels
+    "nearest": round_half_away,
+    "floor": torch.floor,
+    "trunc": torch.trunc,
+    "ceil": torch.ceil,
+    "half_in": lambda x: torch.copysign(torch.ceil(x.abs() - 0.5), x),
+}
 
 
 # ---- the laws: V before the step and its parameter -> V after the decay

@@ -28,7 +28,11 @@ def bit_op_fj(v: dict, rows: int, cols: int = 256):
     read = 2 * memory.row_read_bit_pj(v, rows)
     write = memory.row_write_bit_pj(v, rows)
     logic = events.adder_bit_pj(v) + v["register_bit"] + v["clock_column"]
-    row = 3 * memory.wordline_pj(v, cols) + v["control_cycle"] + events.leakage_pj(v)
+    row = (
+        3 * memory.wordline_pj(v, cols)
+        + v["control_cycle"]
+        + events.leakage_pj(v, rows, cols)
+    )
     return 1e3 * (read + write + logic + row / cols)
 
 
@@ -60,6 +64,19 @@ def impulse(constants: dict | None = None, n: int = 20_000) -> dict[str, float]:
         "cacti_fj": tool,
         "cacti_ratio": tool / silicon,
     }
+
+
+def widths(constants: dict | None = None) -> dict[int, float]:
+    """Model over silicon for arrays of other widths: the chip's columns are not known.
+
+    >>> told = widths()
+    >>> list(told), told[64] > told[256] > told[512]
+    ([64, 128, 256, 512], True)
+    """
+    constants = constants if constants is not None else table.load()
+    silicon, v = silicon_fj(constants), table.values(constants)
+    rows = int(constants["impulse_rows"].value)
+    return {c: float(bit_op_fj(v, rows, c) / silicon) for c in (64, 128, 256, 512)}
 
 
 def explained(constants: dict | None = None) -> list[tuple[str, float]]:

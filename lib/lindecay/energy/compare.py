@@ -1,25 +1,44 @@
 """Whole designs side by side: the array's update and every rival, on one ledger.
 
-    E(clip) = accumulation and merging + updates + leakage x latency
+    E(clip) = accumulation and merging + updates + leakage
 
 Accumulation and merging are the ledger's in all of them; designs differ in the update,
-and through its cycles in what leaks meanwhile. All macros of the network are powered.
+and through its cycles in what leaks meanwhile. A design is a sum over layers: they work
+one after another, or overlapped (a layer takes step t while the next takes t - 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lindecay.energy import baselines, events
-from lindecay.energy.model import UPDATE, rows_of, swept
+from lindecay.energy.model import LEAKAGE, UPDATE, rows_of, swept
 from lindecay.energy.network import Measured
+from lindecay.settings import Fault
 
 IN_ARRAY = {  # law of the ledger: its name beside the rivals
     "shrink": "LD-LIF",
     "exponential": "v-LIF, 8-bit β",
     "shift": "shift-exponential",
     "floor": "LD-LIF, floor",
+    "floor_after": "LD-LIF, floor after",
     "drift": "LD-LIF, drift",
     "none": "IF",
 }
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer of a design, a clip; energies in pJ without leakage."""
+
+    name: str
+    updates: float  # neurons x steps
+    sops: float
+    update: float  # pJ of all its updates
+    other: float  # pJ of accumulation, merging, clears
+    update_cycles: float
+    other_cycles: float
+    macros: float  # worth of macros that hold it, its rival's memory among them
+    update_busy: float  # macro-cycles in which something works
+    other_busy: float
 
 
 @dataclass(frozen=True)
@@ -29,35 +48,95 @@ class Design:
     law: str
     access: str
     layout: str
-    update_dynamic: float  # a neuron and step, mean over the network
-    other_dynamic: float  # a clip: accumulation, merging, clears
-    update_cycles: float  # a clip
-    other_cycles: float  # a clip
-    leak: float  # pJ a cycle, of everything that is powered
+    parts: tuple[Part, ...]
+    leak: float  # pJ a macro and cycle
     clock_mhz: float
-    updates: float  # a clip
-    sops: float  # a clip
+    leakage: str = "always on"
+    overlap: bool = False
 
     @property
     def name(self) -> str:
         """Law, access, layout."""
         return f"{self.law}, {self.access} ({self.layout})"
 
-    @property
-    def update(self):
-        """pJ a neuron update, with the leakage over the update's cycles."""
-        return self.update_dynamic + self.leak * self.update_cycles / self.updates
+    def leaking(self, how: str) -> "Design":
+        """The same under another leakage, a key of `model.LEAKAGE`."""
+        if how not in LEAKAGE:
+            raise Fault("no such leakage", expected=", ".join(LEAKAGE), found=how)
+        return replace(self, leakage=how)
+
+    def overlapped(self) -> "Design":
+        """The same with all layers at work at once, each a step behind."""
+        return replace(self, overlap=True)
+
+    def only(self, layer: str) -> "Design":
+        """One layer with its own macros."""
+        kept = tuple(p for p in self.parts if p.name == layer)
+        if not kept:
+            known = ", ".join(p.name for p in self.parts)
+            raise Fault("no such layer", expected=known, found=layer)
+        return replace(self, parts=kept)
+
+    def _sum(self, name: str):
+        return sum(getattr(part, name) for part in self.parts)
+
+    def _time(self, *names: str) -> float:
+        join = max if self.overlap else sum
+        return join(sum(getattr(p, n) for n in names) for p in self.parts)
+
+    def _leaked(self, kind: str, cycles: float):
+        if self.leakage == "gated":
+            return self.leak * self._sum(f"{kind}_busy")
+        always = self.leakage == "always on"
+        return self.leak * self._sum("macros") * cycles if always else 0.0
 
     @property
-    def cycles(self):
+    def updates(self) -> float:
+        """Neuron updates a clip."""
+        return self._sum("updates")
+
+    @property
+    def sops(self) -> float:
+        """Synaptic operations a clip."""
+        return self._sum("sops")
+
+    @property
+    def update_dynamic(self):
+        """pJ a neuron update, without leakage."""
+        return self._sum("update") / self.updates
+
+    @property
+    def other_dynamic(self):
+        """pJ a clip of all the rest, without leakage."""
+        return self._sum("other")
+
+    @property
+    def other_cycles(self) -> float:
+        """Cycles of a clip that all the rest takes."""
+        return self.cycles - self.update_cycles
+
+    @property
+    def update_cycles(self) -> float:
+        """Cycles of a clip that updates take."""
+        return self._time("update_cycles")
+
+    @property
+    def cycles(self) -> float:
         """Cycles a clip."""
-        return self.update_cycles + self.other_cycles
+        return self._time("update_cycles", "other_cycles")
+
+    @property
+    def update(self):
+        """pJ a neuron update, with what leaks meanwhile."""
+        leaked = self._leaked("update", self.update_cycles)
+        return self.update_dynamic + leaked / self.updates
 
     @property
     def clip(self):
         """pJ a clip."""
-        dynamic = self.update_dynamic * self.updates + self.other_dynamic
-        return dynamic + self.leak * self.cycles
+        leaked = self._leaked("update", self.update_cycles)
+        leaked = leaked + self._leaked("other", self.other_cycles)
+        return self._sum("update") + self._sum("other") + leaked
 
     @property
     def sop(self):
@@ -80,6 +159,11 @@ class Design:
         energy = self.update * self.updates / self.clip
         return energy, self.update_cycles / self.cycles
 
+    def idle_pj(self, step_us: float, steps: int):
+        """What all macros leak while a clip's steps wait for their bins to pass."""
+        waiting = max(step_us * steps - float(self.cycles / self.clock_mhz), 0.0)
+        return self.leak * self.clock_mhz * waiting * self._sum("macros")
+
     def row(self) -> dict:
         """For tables; one value of the constants."""
         energy, cycles = self.update_share
@@ -98,68 +182,86 @@ class Design:
         }
 
 
-def _shared(m: Measured, v: dict) -> dict:
-    """What all designs have in common on this ledger."""
-    rows = rows_of(m.ledger)
-    others = [p for p in {r["program"] for r in rows} if p not in UPDATE]
-    dynamic = swept(rows, v, m.shape, others, without=("leakage",))
-    cycles = sum(r["cycles"] for r in rows if r["program"] in others)
+def _shared(m: Measured, v: dict, layer: str) -> dict:
+    """What all designs have in common in one layer of this ledger, a clip."""
+    rows = [r for r in rows_of(m.ledger) if r["layer"] == layer]
+    others = [r for r in rows if r["program"] not in UPDATE]
+    clips, plan = m.shape.clips, m.layer(layer)
+    cycles, busy = (
+        sum(r[k] for r in others) / clips for k in ("cycles", "macro_cycles")
+    )
     return {
-        "other_dynamic": dynamic / m.shape.clips,
-        "other_cycles": cycles / m.shape.clips,
-        "clock_mhz": v["clock_mhz"],
-        "updates": m.shape.updates / m.shape.clips,
-        "sops": sum(r["sops"] for r in rows) / m.shape.clips,
+        "name": layer,
+        "updates": m.shape.steps * plan["outputs"],
+        "sops": sum(r["sops"] for r in rows) / clips,
+        "other": swept(others, v, m.shape, without=("leakage",)) / clips,
+        "other_cycles": cycles,
+        "other_busy": busy,
     }
 
 
-def in_array(m: Measured, v: dict, law: str = "shrink", layout: str = "A") -> Design:
+def in_array(m: Measured, v: dict, law: str = "shrink") -> Design:
     """The design that the ledger counted: its own update programs."""
-    rows = [r for r in rows_of(m.ledger) if r["program"] in UPDATE]
-    dynamic = swept(rows, v, m.shape, without=("leakage",))
-    return Design(
-        law=IN_ARRAY[law],
-        access="in the array",
-        layout=layout,
-        update_dynamic=dynamic / m.shape.updates,
-        update_cycles=sum(r["cycles"] for r in rows) / m.shape.clips,
-        leak=m.shape.macros * events.leakage_pj(v),
-        **_shared(m, v),
-    )
+    parts = []
+    for plan in m.layers:
+        rows = [r for r in rows_of(m.ledger) if r["layer"] == plan["name"]]
+        rows = [r for r in rows if r["program"] in UPDATE]
+        pj = swept(rows, v, m.shape, without=("leakage",)) if rows else 0.0
+        own = {
+            "update": pj / m.shape.clips,
+            "update_cycles": sum(r["cycles"] for r in rows) / m.shape.clips,
+            "update_busy": sum(r["macro_cycles"] for r in rows) / m.shape.clips,
+            "macros": plan["macros"],
+        }
+        parts.append(Part(**own, **_shared(m, v, plan["name"])))
+    return Design(IN_ARRAY[law], "in the array", m.layout, tuple(parts), **_clock(m, v))
 
 
-def rival(m: Measured, v: dict, law: str, access: str, layout: str = "A") -> Design:
+def _clock(m: Measured, v: dict) -> dict:
+    leak = events.leakage_pj(v, m.shape.rows, m.shape.cols)
+    return {"leak": leak, "clock_mhz": v["clock_mhz"]}
+
+
+def rival(m: Measured, v: dict, law: str, access: str) -> Design:
     """The same network with its update done outside the array.
 
-    The sum of a step is read from the columns that accumulated it (A bits; layout C
-    hands it over by wire) and cleared there.
+    How a step's sums arrive is the layout's: `baselines.HANDED`. The memory that a
+    rival's membranes lie in leaks with the rest, cell by cell.
     """
-    energy, cycles = 0.0, 0
+    parts = []
     for plan in m.layers:
-        sums = 0 if layout == "C" else plan["A"]
-        one = baselines.rival(v, law, access, plan["B"], plan["outputs"], sum_bits=sums)
-        energy, cycles = energy + one.pj * plan["outputs"], cycles + one.cycles
-    bits = sum(plan["outputs"] * plan["B"] for plan in m.layers)
-    memory = bits / (m.shape.rows * m.shape.cols)  # macros' worth of cells
-    return Design(
-        law=law,
-        access=access,
-        layout=layout,
-        update_dynamic=energy / m.shape.neurons,
-        update_cycles=cycles * m.shape.steps,
-        leak=(m.shape.macros + memory) * events.leakage_pj(v),
-        **_shared(m, v),
-    )
+        one = baselines.rival(
+            v, law, access, plan["B"], plan["outputs"], _sums(m, plan)
+        )
+        cells = plan["outputs"] * plan["B"] / (m.shape.rows * m.shape.cols)
+        inside = one.cycles - one.reading
+        beside = cells if access == "word-sequential" else 1
+        held = plan["trees"] if m.layout == "C" else plan["macros"]
+        own = {
+            "update": one.pj * plan["outputs"] * m.shape.steps,
+            "update_cycles": one.cycles * m.shape.steps,
+            "update_busy": (one.reading + beside * inside) * m.shape.steps,
+            "macros": held + cells,
+        }
+        parts.append(Part(**own, **_shared(m, v, plan["name"])))
+    return Design(law, access, m.layout, tuple(parts), **_clock(m, v))
 
 
-def designs(m: Measured, v: dict, layout: str = "A", law: str = "shrink") -> list:
-    """The array and every rival on one ledger."""
+def _sums(m: Measured, plan: dict) -> baselines.Sums:
+    """How the sums of a layer reach a unit outside."""
+    how = baselines.HANDED[m.layout]
+    tiles = plan.get("column_tiles", 0) if m.layout == "A" else 0
+    return baselines.Sums(how, plan["A"], m.shape.rows, m.shape.cols, tiles)
+
+
+def designs(m: Measured, v: dict, law: str | None = None) -> list[Design]:
+    """The array and every rival on one ledger; `law` is that of the ledger."""
     outside = [
-        rival(m, v, name, access, layout)
+        rival(m, v, name, access)
         for access in baselines.ACCESSES
         for name in baselines.LAWS
     ]
-    return [in_array(m, v, law, layout), *outside]
+    return [in_array(m, v, law or "shrink"), *outside]
 
 
 def shares(found: list[Design]) -> dict[str, float]:
@@ -177,43 +279,3 @@ def shares(found: list[Design]) -> dict[str, float]:
         "arithmetic in the array": cheap / inside,
         "all three": start / inside,
     }
-
-
-SCOPES = {
-    "decay alone": "8-bit β product over one addition",
-    "neuron without memory": "decay, add, compare, reset, registers",
-    "neuron and memory, both word by word": "same access, the law differs",
-    "neuron and memory, both row-wide": "same access, the law differs",
-    "word-sequential v-LIF over row-wide LD-LIF": "access and law",
-    "word-sequential v-LIF over LD-LIF in the array": "the frozen scope",
-    "the same without leakage": "dynamic energy alone",
-    "v-LIF over LD-LIF, both in the array": "bit-serial product over subtraction",
-}
-
-
-def scopes(m: Measured, product: Measured, v: dict) -> dict:
-    """v-LIF over LD-LIF for everything that "the module" could contain.
-
-    Args:
-        m: the network's ledger, linear decay in the array.
-        product: the same weights with the exponential decay in the array.
-        v: values of the constants, floats or draws.
-    """
-    exp, lin, bits = baselines.LAWS[0], "LD-LIF", m.shape.bits
-    logic = {law: sum(baselines.logic(v, law, bits).values()) for law in (exp, lin)}
-    by_word, by_row = baselines.ACCESSES
-    seq = rival(m, v, exp, by_word)
-    seq_lin = rival(m, v, lin, by_word)
-    wide, wide_lin = rival(m, v, exp, by_row), rival(m, v, lin, by_row)
-    ours = in_array(m, v)
-    ratios = (
-        baselines.decay_pj(v, exp, bits) / baselines.decay_pj(v, lin, bits),
-        logic[exp] / logic[lin],
-        seq.update / seq_lin.update,
-        wide.update / wide_lin.update,
-        seq.update / wide_lin.update,
-        seq.update / ours.update,
-        seq.update_dynamic / ours.update_dynamic,
-        in_array(product, v, "exponential").update / ours.update,
-    )
-    return dict(zip(SCOPES, ratios))

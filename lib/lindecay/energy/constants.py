@@ -167,6 +167,26 @@ def swap(constants: dict[str, Constant], **values: float) -> dict[str, Constant]
     return out
 
 
+FLAVOURS = ("GP", "LP")  # low operating power, low standby power
+
+
+def flavoured(constants: dict[str, Constant], flavour: str) -> dict[str, Constant]:
+    """The table with the leakage of that device flavour: a choice, not a spread.
+
+    >>> [flavoured(load(), f)["leakage_macro"].value for f in FLAVOURS]
+    [0.178, 0.0018]
+    """
+    if flavour not in FLAVOURS:
+        raise Fault("no such flavour", expected=" or ".join(FLAVOURS), found=flavour)
+    if flavour == "GP":
+        return constants
+    own = constants["leakage_macro_lp"]
+    moved = {k: getattr(own, k) for k in ("value", "low", "high", "note")}
+    return constants | {
+        "leakage_macro": constants["leakage_macro"].model_copy(update=moved)
+    }
+
+
 def parse_swap(text: str) -> dict[str, float]:
     """NAME=VALUE[,NAME=VALUE] of a command line.
 
@@ -190,15 +210,21 @@ def draw(
 ) -> dict[str, np.ndarray]:
     """n draws of every constant, independent: triangular in the logarithm.
 
-    The mode is the value, the ends are the spread. A prior of ours, not a
+    The mode is the value, the ends are the spread (triangular as it is where it begins
+    at zero). A prior of ours, not a
     measurement: most spreads come from two or three sources that disagree.
     """
     random = np.random.default_rng(seed)
     out = {}
     for key, one in constants.items():
         if one.role == role:
-            out[key] = _log_triangular(random, *one.headline(), n)
+            spread = _triangular if one.low == 0 else _log_triangular
+            out[key] = spread(random, *one.headline(), n)
     return out
+
+
+def _triangular(random, value: float, low: float, high: float, n: int):
+    return random.triangular(low, value, high, n)
 
 
 def _log_triangular(random, value: float, low: float, high: float, n: int):

@@ -3,7 +3,9 @@
     bitline that falls       swing C V^2       C = rows x capacitance of a cell
     bitline that is driven   toggle C V^2
     adder bit                one eighth of an 8-bit addition
-    leakage of a cycle       P t
+    leakage of a cycle       P t ((1 - e) cells / 64 K + e (rows + columns) / 512)
+
+P is an 8 KB macro's, e the share of it that goes with the edge and not the cells.
 
 Every argument may be an array of draws: the formulas are the same for one value and
 for a Monte Carlo.
@@ -30,21 +32,39 @@ def multiplier_pj(v: dict, bits: int, factor_bits: int):
     return v["mul8"] * bits * factor_bits / 64
 
 
+def transposed_bit_pj(v: dict):
+    """One bit into the buffer that turns upright sums into words or back, and out."""
+    return 2 * v["register_bit"]
+
+
 def cycle_us(v: dict):
     """One clock cycle in µs."""
     return 1 / v["clock_mhz"]
 
 
-def leakage_pj(v: dict):
-    """One macro over one cycle: mW x µs = nJ."""
-    return v["leakage_macro"] * cycle_us(v) * 1e3
+def macros_worth(v: dict, rows: float, cols: int):
+    """Leakage of a macro of that size over that of 256 x 256.
+
+    >>> macros_worth({"leakage_edge": 0.2}, 256, 256)
+    1.0
+    >>> round(macros_worth({"leakage_edge": 0.2}, 64, 256), 3)
+    0.325
+    """
+    edge = v["leakage_edge"]
+    return (1 - edge) * rows * cols / 256**2 + edge * (rows + cols) / 512
+
+
+def leakage_pj(v: dict, rows: float = 256, cols: int = 256):
+    """One macro of that size over one cycle: mW x µs = nJ."""
+    return v["leakage_macro"] * macros_worth(v, rows, cols) * cycle_us(v) * 1e3
 
 
 def prices(v: dict, rows: int, cols: int, address_bits: float = 12) -> dict:
     """pJ for each of the ledger's events, by component: (ledger field, pJ).
 
     A component is one field of the ledger times one price. `half` and `leaking` are
-    derived fields, see `model`; `tree_ops` only layout C has.
+    derived fields, see `model`; `tree_ops` and
+    `transposed_bits` only layout C has.
 
     Args:
         v: values of the constants, from `constants.values` or `constants.draw`.
@@ -71,8 +91,9 @@ def prices(v: dict, rows: int, cols: int, address_bits: float = 12) -> dict:
         "cell flips": ("flips", FJ * v["cell_node"] * VDD**2),
         "clock": ("macro_cycles", v["clock_column"] * cols),
         "control": ("macro_cycles", v["control_cycle"]),
-        "leakage": ("leaking_cycles", leakage_pj(v)),
+        "leakage": ("leaking_cycles", leakage_pj(v, rows, cols)),
         "event queue": ("queue_entries", v["queue_bit"] * address_bits),
         "transport": ("transport_bits", bit_sent),
         "adder tree": ("tree_ops", adder_bit_pj(v)),
+        "transposition": ("transposed_bits", transposed_bit_pj(v)),
     }

@@ -11,13 +11,14 @@ themselves, on a few clips, to check that. A macro is the same 256 x 256 cells, 
 same constants price every event.
 """
 
+from dataclasses import replace
 from math import ceil, log2
 
 from lindecay import sram
 from lindecay.energy.model import Shape, rows_of
 from lindecay.energy.network import Measured, measure
 
-TREE_CYCLES = 3  # of one pass through a pipelined adder tree
+TREE_CYCLES = sram.layouts.TREE_CYCLES
 WEIGHTS_ONLY = 3  # rows of a word macro that hold V, λ and θ
 
 
@@ -36,7 +37,7 @@ def _event(layer: str, program: str, **counts) -> dict:
     fields = (
         "cycles macro_cycles read_rows write_rows columns_read sense_ops adder_ops "
         "columns_written columns_selected discharges flips queue_entries "
-        "transport_bits sops zero_sops fired cleared clamped tree_ops"
+        "transport_bits sops zero_sops fired cleared clamped tree_ops transposed_bits"
     ).split()
     whole = {name: int(round(counts.get(name, 0))) for name in fields}
     return {"layer": layer, "program": program, **whole}
@@ -73,12 +74,12 @@ def words(m: Measured) -> Measured:
     """Layout B of the same network and clips."""
     cols, rows = m.shape.cols, m.shape.rows
     times = m.shape.clips * m.shape.steps
-    out, macros = [], 0
+    out, plans = [], []
     for plan in m.layers:
         of, name, N, A = _of(m, plan["name"]), plan["name"], plan["outputs"], plan["A"]
         per_row = cols // A
         groups, tiles = ceil(N / per_row), ceil(plan["inputs"] / (rows - WEIGHTS_ONLY))
-        macros += groups * tiles
+        plans.append(_placed(plan, groups * tiles))
         used = N * A / groups  # columns in use in one row
         acc, dec = of["accumulate"], of["decay"]
         events = acc["queue_entries"]
@@ -115,8 +116,7 @@ def words(m: Measured) -> Measured:
             out.append(
                 _words(name, program, n, reads, writes, **same, rates=steady, **more)
             )
-    shape = _shape(m, macros)
-    return Measured(f"{m.name}, layout B", out, shape, m.layers)
+    return Measured(f"{m.name}, layout B", out, _shape(m, plans), tuple(plans), "B")
 
 
 def tree(m: Measured, in_place: bool = False, toggles: float | None = None) -> Measured:
@@ -130,12 +130,13 @@ def tree(m: Measured, in_place: bool = False, toggles: float | None = None) -> M
     """
     cols, rows = m.shape.cols, m.shape.rows
     times = m.shape.clips * m.shape.steps
-    out, macros = [], 0
+    out, plans = [], []
     for plan in m.layers:
         of, name, N = _of(m, plan["name"]), plan["name"], plan["outputs"]
         tiles = ceil(plan["inputs"] / rows)
         across = ceil(N / (cols // plan["bits"]))
-        macros += tiles * across
+        home = ceil(N / cols) if in_place else 0
+        plans.append(_placed(plan, tiles * across + home, tiles * across))
         acc = of["accumulate"]
         deep = plan["bits"] + log2(min(plan["inputs"], rows)) / 2
         deep = toggles if toggles is not None else deep
@@ -149,49 +150,41 @@ def tree(m: Measured, in_place: bool = False, toggles: float | None = None) -> M
         if tiles > 1:
             width = plan["bits"] + ceil(log2(plan["inputs"]))
             sent = times * (tiles - 1) * N * width
-            merge = {"transport_bits": sent, "tree_ops": sent, "cycles": times}
+            cycles = ceil(log2(tiles)) * times
+            merge = {"transport_bits": sent, "adder_ops": sent, "cycles": cycles}
+            merge["macro_cycles"] = cycles * tiles * across
             out.append(_event(name, "merge", **merge))
         if in_place:
             out += _hand_over(m, plan, of, times)
-            macros += ceil(N / cols)
-    return Measured(f"{m.name}, layout C", out, _shape(m, macros), m.layers)
+    return Measured(f"{m.name}, layout C", out, _shape(m, plans), tuple(plans), "C")
+
+
+def _placed(plan: dict, macros: int, trees: int | None = None) -> dict:
+    """The plan of a layer on another layout's macros."""
+    return plan | {"macros": macros, "trees": macros if trees is None else trees}
 
 
 def _hand_over(m: Measured, plan: dict, of: dict, times: int) -> list[dict]:
     """The sum enters the membrane's columns bit by bit, then layout A's programs."""
-    name, A, cols = plan["name"], plan["A"], m.shape.cols
+    name, cols = plan["name"], m.shape.cols
+    bits = plan["A"] - plan["f"]  # below them the sum holds zeros
     across = ceil(plan["outputs"] / cols)
-    n = times * A * across
+    n = times * bits * across
     rates = _rates(of["accumulate"])
-    more = {"adder_ops": n * cols, "cycles": times * A}
+    more = {"adder_ops": n * cols, "cycles": times * bits}
+    more["transposed_bits"] = times * bits * plan["outputs"]
     used = plan["outputs"] / across
-    enter = _words(name, "merge", n, 1, 1, cols, used, rates, **more)
+    enter = _words(name, "enter", n, 1, 1, cols, used, rates, **more)
     kept = ("clear", "decay", "extend", "clamp", "fire", "reset")
     return [enter] + [of[program] for program in kept if program in of]
 
 
 def emulated(ck, clips, layout: str) -> tuple[Measured, Measured]:
-    """(emulated, closed form) of layout B, or C with the update in place.
-
-    The tree's additions have no counter of their own in the emulator, which hands sums
-    over whole: they are the closed form's, from the emulated operations.
-    """
-    basis = measure(ck, clips)
-    run = sram.emulate(ck, clips, sram.MacroSpec(layout=layout), record=False)
-    rows = [row | {"tree_ops": 0} for row in run.ledger.to_rows()]
+    """(emulated, closed form) of layout B, or C with the update in place."""
+    basis, spec = measure(ck, clips), sram.MacroSpec(layout=layout)
     formed = words(basis) if layout == "B" else tree(basis, in_place=True)
-    if layout == "C":
-        for row in rows:
-            same = (r for r in formed.ledger if _place(r) == _place(row))
-            row["tree_ops"] = sum(r.get("tree_ops", 0) for r in same)
-    shape = _shape(basis, run.mapping.macros)
-    return Measured(f"layout {layout}, emulated", rows, shape, basis.layers), formed
+    return measure(ck, clips, f"layout {layout}, emulated", spec), formed
 
 
-def _place(row: dict) -> tuple[str, str]:
-    return row["layer"], row["program"]
-
-
-def _shape(m: Measured, macros: int) -> Shape:
-    told = {k: getattr(m.shape, k) for k in m.shape.__dataclass_fields__}
-    return Shape(**(told | {"macros": macros}))
+def _shape(m: Measured, plans: list[dict]) -> Shape:
+    return replace(m.shape, macros=sum(plan["macros"] for plan in plans))

@@ -67,7 +67,9 @@ def points() -> list[tuple[Point, Measured]]:
         (folder / "points.json").write_text(json.dumps(found))
 
     params = {"grid": [asdict(p) for p in grid], "inputs": INPUTS, "steps": STEPS}
-    folder = store.memo("maps", params, ["lindecay.sram"], build)
+    folder = store.memo(
+        "maps", params, ["lindecay.sram", "lindecay.energy.network"], build
+    )
     rows = json.loads((folder / "points.json").read_text())
     return [(Point(**r["point"]), Measured.from_json(r["measured"])) for r in rows]
 
@@ -75,12 +77,11 @@ def points() -> list[tuple[Point, Measured]]:
 def at_supply(design: Design, vdd_v: float) -> Design:
     """The same design at another supply, same clock."""
     f = scaling.factor(*scaling.HEADLINE, to=(65, vdd_v))
-    return replace(
-        design,
-        update_dynamic=design.update_dynamic * f,
-        other_dynamic=design.other_dynamic * f,
-        leak=design.leak * vdd_v / scaling.HEADLINE[1],
+    parts = tuple(
+        replace(p, update=p.update * f, other=p.other * f) for p in design.parts
     )
+    leak = design.leak * vdd_v / scaling.HEADLINE[1]
+    return replace(design, parts=parts, leak=leak)
 
 
 def ratios(m: Measured, v: dict, constants: dict[str, Constant]) -> dict[str, float]:

@@ -18,9 +18,22 @@ from lindecay.energy import constants as table
 from lindecay.energy import events
 from lindecay.settings import Fault
 
-UPDATE = ("decay", "extend", "clamp", "fire", "reset")  # once a step, every neuron
+UPDATE = (  # once a step, every neuron; `enter` and `update`: layout C
+    "enter",
+    "decay",
+    "extend",
+    "clamp",
+    "fire",
+    "reset",
+    "update",
+)
 MERGE = ("drain", "merge")  # partial sums of row tiles
 COUNTED_AT = {"update": UPDATE, "merge": MERGE, "clear": ("clear",)}
+LEAKAGE = {
+    "always on": "every macro leaks as long as the network works on a clip",
+    "gated": "a macro leaks in the cycles in which it works; waking costs nothing",
+    "none": "no leakage",
+}
 NEEDED = (
     "cycles macro_cycles read_rows write_rows columns_read sense_ops adder_ops "
     "columns_written columns_selected discharges flips queue_entries transport_bits "
@@ -97,11 +110,6 @@ class Bill:
         """Critical path of one clip: its cycles at the assumed clock."""
         return self.counts["cycles"] / self.shape.clips / self.values["clock_mhz"]
 
-    @property
-    def edp_pj_us(self) -> float:
-        """Energy x delay of one clip."""
-        return self.per_clip_pj * self.latency_us
-
     def of(self, *programs: str) -> float:
         """pJ of some programs."""
         chosen = [program in programs for _, program in self.keys]
@@ -139,8 +147,9 @@ class Bill:
 
     def real_time_leakage_pj(self, step_us: float) -> float:
         """Leakage of a clip when each step waits for its time bin to pass."""
-        waiting = step_us * self.shape.steps - self.latency_us
-        return self.values["leakage_macro"] * max(waiting, 0) * self.shape.macros * 1e3
+        waiting = max(step_us * self.shape.steps - self.latency_us, 0)
+        one = events.leakage_pj(self.values, self.shape.rows, self.shape.cols)
+        return one * self.values["clock_mhz"] * waiting * self.shape.macros
 
 
 def rows_of(ledger) -> list[dict]:
@@ -156,23 +165,35 @@ def rows_of(ledger) -> list[dict]:
     return rows
 
 
-def counted(rows: list[dict], macros: int) -> dict[str, np.ndarray]:
+def counted(
+    rows: list[dict], macros: int, leakage: str = "always on"
+) -> dict[str, np.ndarray]:
     """Counts by field, int64 [rows], with the three that the prices derive."""
+    if leakage not in LEAKAGE:
+        known = ", ".join(LEAKAGE)
+        raise Fault("no such leakage", expected=known, found=repr(leakage))
     names = {n: None for row in rows for n in row if n not in ("layer", "program")}
     out = {n: np.array([row.get(n, 0) for row in rows], dtype=np.int64) for n in names}
     out["row_activations"] = out["read_rows"] + out["write_rows"]
     out["half_selected"] = out["columns_written"] - out["columns_selected"]
-    out["leaking_cycles"] = out["cycles"] * macros
+    leaking = {"always on": out["cycles"] * macros, "gated": out["macro_cycles"]}
+    out["leaking_cycles"] = leaking.get(leakage, 0 * out["cycles"])
     return out
 
 
-def bill(ledger, constants: dict | None = None, shape: Shape | None = None) -> Bill:
-    """Energy of a run.
+def bill(
+    ledger,
+    constants: dict | None = None,
+    shape: Shape | None = None,
+    leakage: str = "always on",
+) -> Bill:
+    """Energy of a ledger.
 
     Args:
         ledger: counts by (layer, program): a Ledger, or its rows.
         constants: the table (`constants.load()`, or with some values swapped).
         shape: macros, clips, steps, neurons, bits.
+        leakage: a key of `LEAKAGE`.
 
     Returns:
         A Bill; its components sum to its total.
@@ -181,7 +202,7 @@ def bill(ledger, constants: dict | None = None, shape: Shape | None = None) -> B
     if shape is None:
         raise Fault("no shape", expected="an energy.model.Shape", found="none")
     values = table.values(constants if constants is not None else table.load())
-    counts = counted(rows, shape.macros)
+    counts = counted(rows, shape.macros, leakage)
     prices = _prices(values, counts, shape)
     pj = np.stack([counts[field] * price for field, price in prices.values()], axis=1)
     keys = tuple((str(row["layer"]), str(row["program"])) for row in rows)

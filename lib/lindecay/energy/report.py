@@ -1,21 +1,15 @@
 """Energy of the trained network under constants of one's own, as rows for a table.
 
-What `lindecay energy --set NAME=VALUE` prints: every design, and the ratios that the
-claims are about.
+Every design, and the ratios that the claims are about.
 """
 
-import numpy as np
-
-from lindecay import events, settings
-from lindecay.energy import compare, constants, network
-
-CLIPS = 100  # the frozen design's
+from lindecay import settings
+from lindecay.energy import choices, compare, constants, network
 
 
 def frozen_clips(profile: str):
     """The test clips of the frozen design: the first 100, all where there are fewer."""
-    clips = events.clips("nmnist", "test", settings.profile(profile))
-    return clips.subset(np.arange(min(CLIPS, len(clips))))
+    return choices.clips_of(settings.profile(profile))
 
 
 def report(profile: str = "quick", swap: str = "") -> dict:

@@ -79,9 +79,13 @@ def crossing(f: Quantity, constants: dict, key: str, end: float) -> float | None
     if gap(low) * gap(high) > 0:
         return None
     for _ in range(60):
-        middle = (low * high) ** 0.5
+        middle = _between(low, high)
         low, high = (middle, high) if gap(low) * gap(middle) > 0 else (low, middle)
-    return (low * high) ** 0.5
+    return _between(low, high)
+
+
+def _between(low: float, high: float) -> float:
+    return (low * high) ** 0.5 if low > 0 else (low + high) / 2
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Condition:
             told += "; it holds if " + " or ".join(parts)
         else:
             told += "; no constant reaches it alone within its spread"
-        share = f"{100 * self.share:.2g} % of the draws reach it"
+        share = f"{100 * self.share:.3g} % of the draws reach it"
         return f"{told}; {share}; {self.widest} moves it most."
 
 

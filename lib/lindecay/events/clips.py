@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lindecay.events import rows
 from lindecay.events.binning import MOST, Binning, bins_of
 from lindecay.events.facts import checked_split, facts
 from lindecay.events.opened import open_split
@@ -20,7 +21,13 @@ from lindecay.store import memo
 class Clips:
     """Binary events per time bin and channel, as compressed rows.
 
-    Row (clip * steps + t) holds the channels that are on, sorted and unique.
+    Row (clip * steps + t) holds the channels that are on, sorted and unique; how often
+    each of them spiked stands in `count`. Clips made by hand are checked before
+    anything reads them, because compiled loops follow these pointers blindly; what the
+    store maps into memory was checked when it was binned.
+
+    Raises:
+        Fault: pointers, channels, counts or labels that do not fit together.
     """
 
     indptr: np.ndarray  # int64 [clips * steps + 1]
@@ -35,6 +42,14 @@ class Clips:
     sha256: str  # of the contents, and of the choice in a subset
     count: np.ndarray | None = None  # uint16 [entries]: events, where counted
 
+    def __post_init__(self):
+        where = f"clips {self.name}/{self.split}".rstrip("/")
+        rows.check(self.indptr, len(self.labels) * self.steps, self.channel, where)
+        rows.check_whole("labels", self.labels, where)
+        if not isinstance(self.channel, np.memmap):
+            rows.check_channels(self.indptr, self.channel, self.channels, where)
+            rows.check_counts(self.count, self.channel, where)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -46,8 +61,8 @@ class Clips:
     def subset(self, idx) -> "Clips":
         """The clips `idx` (indices or mask), in that order."""
         idx = self._indices(idx)
-        rows = (idx[:, None] * self.steps + np.arange(self.steps)).ravel()
-        size = self.indptr[rows + 1] - self.indptr[rows]
+        bins = (idx[:, None] * self.steps + np.arange(self.steps)).ravel()
+        size = self.indptr[bins + 1] - self.indptr[bins]
         spans = [slice(*ends) for ends in zip(*self.indptr[self._ends(idx)])]
 
         def joined(column):
@@ -89,7 +104,13 @@ class Clips:
         return out
 
     def _indices(self, idx) -> np.ndarray:
-        return np.atleast_1d(np.arange(len(self))[idx])
+        try:
+            return np.atleast_1d(np.arange(len(self))[idx])
+        except (IndexError, TypeError) as error:
+            raise Fault(
+                "no such clips", expected=f"indices below {len(self)}, or a mask",
+                found=str(error)[:80],
+            ) from None  # fmt: skip
 
 
 def fingerprint(clips: Clips) -> str:
@@ -153,15 +174,15 @@ def seen(opened: EventSet) -> str:
 
 def _build(opened: EventSet, binning: Binning, out: Path) -> None:
     """Bin every clip into `out`, one clip in memory at a time."""
-    channels, rows = binning.channels(opened.facts.geometry), [np.zeros(1, np.int64)]
+    channels, sizes = binning.channels(opened.facts.geometry), [np.zeros(1, np.int64)]
     with (out / "channel.i4").open("wb") as on, (out / "count.u2").open("wb") as many:
         for i, (events, _) in enumerate(opened):
             keys, counts = bins_of(events, binning, opened.facts.geometry)
-            rows.append(np.bincount(keys // channels, minlength=binning.steps))
+            sizes.append(np.bincount(keys // channels, minlength=binning.steps))
             (keys % channels).astype("<i4").tofile(on)
             if binning.counted:
                 _fits(counts, opened, i).astype("<u2").tofile(many)
-    np.save(out / "indptr.npy", np.cumsum(np.concatenate(rows)))
+    np.save(out / "indptr.npy", np.cumsum(np.concatenate(sizes)))
     np.save(out / "labels.npy", opened.labels)
     meta = {"steps": binning.steps, "channels": channels}
     meta |= {"dt_us": binning.dt_us or 0, "counted": binning.counted}

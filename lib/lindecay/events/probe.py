@@ -18,10 +18,15 @@ def read(path: str) -> None:
     import h5py
 
     with h5py.File(path, "r") as file:
+        for name in ("labels", "spikes/times", "spikes/units"):
+            if name not in file:
+                raise ValueError(f"no data set '{name}' in it")
         length = len(file["labels"])
         if file["labels"].ndim != 1 or length > 1_000_000:
             raise ValueError(f"labels of shape {file['labels'].shape}")
-        file["labels"][()], file["extra/speaker"][()]
+        file["labels"][()]
+        if "extra/speaker" in file:  # only who splits by speaker needs it
+            file["extra/speaker"][()]
         for name in ("times", "units"):
             column = file["spikes"][name]
             for start in range(0, length, CHUNK):

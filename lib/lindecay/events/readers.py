@@ -50,11 +50,17 @@ def foreign(path, *, expected, found, do=None) -> Fault:
     return Fault(what, expected=expected, found=found, where=str(path), do=do)
 
 
+def visible(home: Path, pattern: str) -> list[Path]:
+    """The files one folder down, without what a system hides there (macOS' `._x`)."""
+    return sorted(p for p in home.glob(f"*/{pattern}") if not p.name.startswith("."))
+
+
 class EventSet:
     """One split of a set: a sequence of (events, label), sorted by path.
 
     Opened through `lindecay.events.dataset`, which knows where the set lies.
-    paths, labels and groups (speaker, user; 0 where there is none) go by clip.
+    paths, labels and groups (speaker, user; 0 where there is none, -1 where the file
+    does not tell) go by clip.
     """
 
     def __init__(self, name: str, split: str, folder: Path):
@@ -111,7 +117,7 @@ class NMNIST(EventSet):
     """Train/<digit>/<id>.bin, 5 bytes an event."""
 
     def _listing(self):
-        paths = sorted(self.home.glob("*/*.bin"))
+        paths = visible(self.home, "*.bin")
         names = [path.parent.name for path in paths]
         strays = sorted({n for n in names if n not in self.facts.classes})
         if strays:
@@ -148,12 +154,25 @@ class SHD(EventSet):
         return [self.home] * len(labels), labels, groups
 
     def _columns(self):
-        labels = np.asarray(self.file["labels"][()]).astype(np.int64)
-        groups = np.asarray(self.file["extra/speaker"][()]).astype(np.int64)
-        lengths = {len(self.file[f"spikes/{k}"]) for k in ("times", "units")}
+        lengths = {len(self._column(f"spikes/{k}")) for k in ("times", "units")}
+        labels = self._whole("labels")
+        told = "extra/speaker" in self.file  # only who splits by speaker needs it
+        groups = self._whole("extra/speaker") if told else np.full(len(labels), -1)
         if lengths | {len(groups)} != {len(labels)}:
             raise ValueError("columns of different length")
         return labels, groups
+
+    def _column(self, name: str):
+        """A data set of the file; ValueError says which one is missing."""
+        if name not in self.file:
+            raise ValueError(f"no data set {name!r} in it")
+        return self.file[name]
+
+    def _whole(self, name: str) -> np.ndarray:
+        values = np.asarray(self._column(name)[()])
+        if values.dtype.kind not in "iu" and (values != np.floor(values)).any():
+            raise ValueError(f"{name} that are no whole numbers")
+        return values.astype(np.int64)
 
     @cached_property
     def file(self):
@@ -175,8 +194,9 @@ class SHD(EventSet):
         times, units = (held[i - start] for held in self._held)
         if len(times) != len(units):
             raise ValueError(f"{len(times)} times for {len(units)} units")
+        kind = "<f8" if np.asarray(units).dtype.kind == "f" else "<i8"  # 3.5 is told
         raw = np.zeros(
-            len(times), [("x", "<i8"), ("y", "<i8"), ("t", "<i8"), ("p", "<i8")]
+            len(times), [("x", kind), ("y", "<i8"), ("t", "<i8"), ("p", "<i8")]
         )
         raw["x"], raw["p"] = units, 1  # the polarity that tonic gives
         raw["t"] = np.rint(times.astype(np.float64) * 1e6)  # µs overflow float16
@@ -215,7 +235,7 @@ class DVSGesture(EventSet):
     """ibmGestureTrain/<user>_<light>/<class>.npy, rows x, y, p, t in ms."""
 
     def _listing(self):
-        paths = sorted(self.home.glob("*/*.npy"))
+        paths = visible(self.home, "*.npy")
         places = [guarded(path, self.facts.title, self._place, path) for path in paths]
         columns = np.array(places, dtype=np.int64).reshape(-1, 2)
         return paths, columns[:, 0], columns[:, 1]
@@ -274,4 +294,6 @@ def _within(values: np.ndarray, field: str, most: int, where: str) -> np.ndarray
         return values
     worst = high if low >= 0 else low
     found = f"{field}={worst}" if not (low >= 0 and high <= most) else "a fraction"
-    raise foreign(where, expected=f"whole {field} in 0..{most}", found=found)
+    signed = field == "p" and low == -1
+    do = "write 0 for OFF where this file has -1" if signed else None
+    raise foreign(where, expected=f"whole {field} in 0..{most}", found=found, do=do)

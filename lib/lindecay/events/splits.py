@@ -65,5 +65,12 @@ def validation(opened: EventSet, parts: int = 5, seed: int = 0) -> list[Fold]:
             where=opened.facts.title,
         )
     if opened.facts.grouped:
+        if (opened.groups < 0).any():
+            raise Fault(
+                "nobody can be held out",
+                expected="a speaker or user for each clip",
+                found="a file that does not tell them",
+                where=str(opened.home),
+            )
         return held_out(opened.groups, parts)
     return folds(opened.labels, parts, seed)

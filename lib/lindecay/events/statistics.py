@@ -18,6 +18,9 @@ ROW = np.dtype(
 )
 
 
+FEW = 5  # below as many values a percentile is one of them
+
+
 def per_clip(found: Location, split: str = "train") -> np.ndarray:
     """One ROW per clip: events, ON fraction, first and last µs, active pixels.
 
@@ -50,14 +53,30 @@ def by_class(rows: np.ndarray, classes: Sequence[str]) -> dict[str, list]:
     return {
         "class": [classes[k] for k in there],
         "clips": [len(m) for m in mine],
-        "events, median": [int(np.median(m["events"])) for m in mine],
+        "events, median": [_median(m["events"]) for m in mine],
         "events, 5 to 95 %": [_span(m["events"]) for m in mine],
         "ON, %": [round(100 * m["on"].mean(), 1) for m in mine],
         "last event, ms": [round(np.median(m["last_us"]) / 1e3) for m in mine],
     }
 
 
+def _median(values: np.ndarray) -> int:
+    """To the nearest whole number, as a page prints it.
+
+    >>> _median(np.array([1, 2, 4, 5])), _median(np.array([3, 4]))
+    (3, 4)
+    """
+    return round(float(np.median(values)))
+
+
 def _span(values: np.ndarray) -> str:
+    """5th to 95th percentile; a handful of values has none.
+
+    >>> _span(np.arange(101)), _span(np.array([7]))
+    ('5 to 95', '')
+    """
+    if len(values) < FEW:
+        return ""
     low, high = np.percentile(values, (5, 95))
     return f"{low:.0f} to {high:.0f}"
 
@@ -82,12 +101,12 @@ def _line(rows: np.ndarray) -> dict:
     rate = rows["events"] / rows["last_us"] * 1e6
     return {
         "clips": len(rows),
-        "events, median": int(np.median(rows["events"])),
+        "events, median": _median(rows["events"]),
         "events, 5 to 95 %": _span(rows["events"]),
-        "events per s": int(np.median(rate)),
+        "events per s": _median(rate),
         "ON fraction": round(float(rows["on"].mean()), 3),
         "last event, ms": round(float(np.median(rows["last_us"])) / 1e3),
-        "active pixels": int(np.median(rows["active"])),
+        "active pixels": _median(rows["active"]),
     }
 
 

@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 from lindecay.kernels import pool
 from lindecay.kernels.launch import Launch, begin, last_step, leak_of, rows
 from lindecay.kernels.rule import Rule
+from lindecay.kernels.values import traced
 from lindecay.settings import Fault
 
 CHUNK = 1 << 19  # elements of U that are computed again at a time: they stay in L3
@@ -26,6 +27,7 @@ def fits(current: Tensor, rule: Rule, fire) -> bool:
     """Whether the fused loop can run this; everything else goes to plain torch."""
     late = rule.delayed and rule.reset == "subtract" and rule.law == "floor_after"
     plain_tensor = type(current) in (Tensor, torch.nn.Parameter)
+    plain_tensor = plain_tensor and not traced(current)
     on_cpu = current.device.type == "cpu" and current.dtype in DTYPES
     return on_cpu and plain_tensor and fire is None and not late
 

@@ -1,11 +1,22 @@
 """`sequence`: the public door to the time loop, where inputs are checked."""
 
-import torch
 from torch import Tensor
 
 from lindecay.kernels import cpu, plain
 from lindecay.kernels.rule import Rule
+from lindecay.kernels.values import (
+    check_finite,
+    check_parameters,
+    check_shape,
+    finite,
+    floating,
+    spike_dtype,
+    traced,
+    wide,
+)
 from lindecay.settings import Fault
+
+CHECKS = ("all", "input", "none")
 
 
 def sequence(
@@ -27,7 +38,8 @@ def sequence(
 ) -> tuple[Tensor, Tensor]:
     """Run neurons over a whole sequence.
 
-    current: [T, B, …, N], float32 or float64; the last axis is the neuron.
+    current: [T, B, …, N]; the last axis is the neuron. float32 or float64; narrower
+        floats, bool and bytes are taken, their membranes are kept in float32.
     lam, beta, theta: number or tensor, scalar or [N] (or any shape that broadcasts
         against [B, …, N]); gradients flow to the tensors.
     beta_q: whole-number β, with shift=n: V ← round(β_q·V / 2^n).
@@ -42,8 +54,9 @@ def sequence(
         nn.ReLU(inplace=True); not for a leaf that wants a gradient).
     backend: auto | fused | plain.
     check: all | input (parameters are known to be right) | none.
-    Returns spikes and U (membrane before the reset), both shaped as current.
-    Raises Fault for wrong rank, dtype, NaN or infinite input, λ < 0, λ ≥ θ, θ ≤ 0.
+    Returns spikes, in the input's floating-point dtype, and U (membrane before the
+    reset), both shaped as current.
+    Raises Fault for wrong rank, dtype, NaN or infinite values, λ < 0, λ ≥ θ, θ ≤ 0.
 
     >>> current = torch.full((4, 1, 1), 0.6)
     >>> spikes, membrane = sequence(current, lam=0.1)
@@ -52,25 +65,34 @@ def sequence(
     """
     if fields or rule is None:
         rule = rule.but(**fields) if rule else Rule(**fields)
+    if check not in CHECKS:
+        raise Fault("unknown check", expected=" | ".join(CHECKS), found=repr(check))
     beta = beta if beta_q is None else beta_q
-    lam, beta, theta = (_tensor(x, current) for x in (lam, beta, theta))
+    given, current = current, wide("current", current)
+    names = zip(("λ", "β", "θ"), (lam, beta, theta))
+    lam, beta, theta = (_tensor(name, x, current) for name, x in names)
+    state = None if state is None else wide("state", state).to(current)
+    check = "shape" if traced(current) and check != "none" else check
     fused = choose(backend, current, rule, fire)
     if check != "none":
-        check_input(current, lam, beta, theta, state, rule, values=not fused)
+        look = check != "shape" and not fused
+        check_input(current, lam, beta, theta, state, values=look)
     if check == "all":
         check_parameters(lam, beta, theta, rule)
     if fused:
         keep = "membrane" if membrane else "recompute" if recompute else "private"
         look = check != "none"
-        return cpu.run(current, lam, beta, theta, state, rule, look, keep, inplace)
+        spikes, u = cpu.run(current, lam, beta, theta, state, rule, look, keep, inplace)
+        return spikes.to(spike_dtype(given)), u
     if state is None:
         state = current.new_zeros(current.shape[1:])
+    lam, beta, theta = (
+        x.reshape(()) if x.numel() == 1 else x for x in (lam, beta, theta)
+    )
     spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
-    if membrane:
-        return spikes, u
-    if not len(current):
-        return spikes, state
-    return spikes, settle(u[-1], spikes[-1], theta=theta, rule=rule)
+    if not membrane:
+        u = settle(u[-1], spikes[-1], theta=theta, rule=rule) if len(u) else state
+    return spikes.to(spike_dtype(given)), u
 
 
 def choose(backend, current, rule, fire) -> bool:
@@ -92,28 +114,20 @@ def settle(membrane, spikes, *, theta=1.0, rule: Rule | None = None, **fields):
     rule = rule.but(**fields) if rule else Rule(**fields)
     if rule.delayed:
         return membrane
-    return plain.settle(membrane, spikes, _tensor(theta, membrane), rule)
+    return plain.settle(membrane, spikes, _tensor("θ", theta, membrane), rule)
 
 
-def _tensor(x, like: Tensor) -> Tensor:
-    if not isinstance(like, Tensor):
-        raise Fault("current must be a tensor", found=type(like).__name__)
-    return torch.as_tensor(x, device=like.device).to(like.dtype)
+def _tensor(name: str, x, like: Tensor) -> Tensor:
+    return floating(name, x).to(device=like.device, dtype=like.dtype)
 
 
-def check_input(current, lam, beta, theta, state, rule, values=True):
+def check_input(current, lam, beta, theta, state, values=True):
     """Faults of rank, dtype and value, before anything runs."""
     if current.dim() < 2:
         raise Fault(
             "current has the wrong rank",
             expected="[time, batch, …, neurons]",
             found=list(current.shape),
-        )
-    if current.dtype not in (torch.float32, torch.float64, torch.bfloat16):
-        raise Fault(
-            "current has the wrong dtype",
-            expected="float32 or float64",
-            found=str(current.dtype).removeprefix("torch."),
         )
     if state is not None and state.shape != current.shape[1:]:
         raise Fault(
@@ -123,39 +137,7 @@ def check_input(current, lam, beta, theta, state, rule, values=True):
         )
     for name, p in (("λ", lam), ("β", beta), ("θ", theta)):
         check_shape(name, p, current.shape[1:])
-    if values and not torch.isfinite(current).all():
-        raise Fault("current is not finite", found="NaN or infinity")
-
-
-def check_shape(name, p, shape):
-    """A parameter must broadcast to [batch, …, neurons] and not beyond it."""
-    if p.numel() == 1 or p.shape == shape[-p.dim() :]:
-        return  # asking torch takes longer than a small layer
-    try:
-        fits = torch.broadcast_shapes(p.shape, shape) == shape
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise Fault(
-            f"{name} has the wrong shape",
-            expected=f"one number, or what broadcasts to {list(shape)}",
-            found=list(p.shape),
-        )
-
-
-def check_parameters(lam, beta, theta, rule):
-    """θ > 0, 0 ≤ λ < θ, 0 ≤ β ≤ 1 (0 ≤ β_q ≤ 2^shift)."""
-    if not (theta > 0).all():
-        raise Fault("θ must be positive", found=_worst(theta, theta <= 0))
-    if not (lam >= 0).all():
-        raise Fault("λ must not be negative", found=_worst(lam, ~(lam >= 0)))
-    if not (lam < theta).all():
-        raise Fault("λ must be below θ", found=_worst(lam - theta, lam >= theta))
-    top = 2.0 ** (rule.shift or 0)
-    if rule.law == "exponential" and not ((beta >= 0) & (beta <= top)).all():
-        raise Fault("β out of range", expected=f"0 … {top:g}", found=beta.tolist())
-
-
-def _worst(values, where):
-    bad = values[where.expand_as(values)] if values.dim() else values
-    return f"{bad.flatten()[0].item():g}"
+    if values and not finite(current):
+        check_finite("current", current)
+    if state is not None and not traced(current) and not finite(state):
+        check_finite("state", state)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from math import isfinite
+from numbers import Integral, Real
 
 from lindecay.decay import LAWS as _LAWS
+from lindecay.decay.laws import ROUNDINGS as _ROUNDINGS
 from lindecay.settings import Fault
 
 LAWS = tuple(_LAWS)
 RESETS = ("subtract", "zero", "none")
 SURROGATES = ("fast_sigmoid", "atan", "sigmoid", "straight")
-ROUNDINGS = ("nearest", "floor")
+ROUNDINGS = tuple(_ROUNDINGS)
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,22 @@ class Rule:
         _among("reset", self.reset, RESETS)
         _among("surrogate", self.surrogate, SURROGATES)
         _among("rounding", self.rounding, ROUNDINGS)
-        if not (isfinite(self.scale) and self.scale > 0):
+        if not (_real(self.scale) and self.scale > 0):
             raise Fault("scale must be positive", found=self.scale, where="scale=")
-        if not (isfinite(self.slope) and self.slope >= 0):
+        if not (_real(self.slope) and self.slope >= 0):
             raise Fault("slope must not be negative", found=self.slope, where="slope=")
         if self.clamp is not None:
             _check_clamp(self.clamp)
         if self.law == "shift" and self.shift is None:
             raise Fault("law 'shift' needs shift=k", expected="0 … 30", found="None")
-        if self.shift is not None and not 0 <= self.shift <= 30:
-            raise Fault("shift out of range", expected="0 … 30", found=self.shift)
+        if self.shift is not None and not (
+            _whole(self.shift) and 0 <= self.shift <= 30
+        ):
+            raise Fault(
+                "shift out of range",
+                expected="a whole number, 0 … 30",
+                found=self.shift,
+            )
 
     def but(self, **changes) -> "Rule":
         """A copy with some fields changed."""
@@ -60,7 +68,16 @@ def _among(what, found, allowed):
         raise Fault(f"unknown {what}", expected=" | ".join(allowed), found=repr(found))
 
 
+def _real(x) -> bool:
+    return isinstance(x, Real) and not isinstance(x, bool) and isfinite(x)
+
+
+def _whole(x) -> bool:
+    return isinstance(x, Integral) and not isinstance(x, bool)
+
+
 def _check_clamp(clamp):
-    ok = isinstance(clamp, tuple) and len(clamp) == 2 and clamp[0] < clamp[1]
+    ok = isinstance(clamp, tuple) and len(clamp) == 2
+    ok = ok and all(isinstance(x, Real) for x in clamp) and clamp[0] < clamp[1]
     if not ok:
         raise Fault("bad clamp", expected="(lowest, highest) or None", found=clamp)

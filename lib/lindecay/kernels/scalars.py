@@ -14,7 +14,14 @@ def whole_number(x, rounding, half):
     if rounding == 0:  # nearest, ties away from zero
         near = np.floor(abs(x) + half)
         return near if x > 0 else -near
-    return np.floor(x)
+    if rounding == 1:
+        return np.floor(x)
+    if rounding == 2:  # towards zero
+        return np.trunc(x)
+    if rounding == 3:
+        return np.ceil(x)
+    near = np.ceil(abs(x) - half)  # nearest, ties towards zero
+    return near if x > 0 else -near
 
 
 @njit(forceinline=True)

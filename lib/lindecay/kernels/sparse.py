@@ -50,6 +50,10 @@ class Events:
         >>> Events.of(torch.tensor([[[0, 1, 1]], [[1, 0, 0]]])).channel.tolist()
         [1, 2, 0]
         """
+        if not isinstance(x, Tensor) or x.dim() != 3:
+            found = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            wanted = "a tensor [time, batch, channels]"
+            raise Fault("events have the wrong shape", expected=wanted, found=found)
         steps, batch, channels = x.shape
         if ((x != 0) & (x != 1)).any():
             raise Fault(
@@ -61,14 +65,22 @@ class Events:
         return cls(indptr, channel.astype(np.int32), steps, batch, channels, True)
 
     def __post_init__(self):
-        rows = self.steps * self.batch
-        if len(self.indptr) != rows + 1 or self.indptr[-1] != len(self.channel):
+        pointers, many = self.indptr, self.steps * self.batch + 1
+        for name, array in (("indptr", pointers), ("channel", self.channel)):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+                found = getattr(array, "dtype", type(array).__name__)
+                wanted = "a numpy array of whole numbers"
+                raise Fault(f"{name} of events", expected=wanted, found=found)
+        ends = (0, len(self.channel))
+        if len(pointers) != many or (pointers[0], pointers[-1]) != ends:
             raise Fault(
                 "event rows do not fit",
-                expected=f"{rows + 1} pointers ending at {len(self.channel)}",
-                found=f"{len(self.indptr)} ending at {self.indptr[-1]}",
+                expected=f"{many} pointers from 0 to {ends[1]}",
+                found=f"{len(pointers)} from {pointers[0]} to {pointers[-1]}",
             )
-        unsigned = np.ascontiguousarray(self.channel, np.int32).view(np.uint32)
+        if (pointers[1:] < pointers[:-1]).any():
+            raise Fault("event rows do not fit", expected="pointers that never fall")
+        unsigned = np.ascontiguousarray(self.channel, np.int64).view(np.uint64)
         if len(unsigned) and unsigned.max() >= self.channels:  # negative: very large
             raise Fault(
                 "event outside the channels", expected=f"0 … {self.channels - 1}"

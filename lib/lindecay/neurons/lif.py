@@ -7,35 +7,24 @@ With law="exponential" and reset_delay=True it is `snn.Leaky`, spike by spike.
 
 import copy
 import weakref
+from warnings import warn
 
 import snntorch as snn
 import torch
 from torch import Tensor, nn
 
 from lindecay import decay, kernels
-from lindecay.kernels import plain
+from lindecay.kernels import plain, values
+from lindecay.neurons.surrogates import Rebuilt, named
 from lindecay.settings import Fault
 
-NAMED = {  # snnTorch's surrogate -> ours, and the value that makes its step
-    "fast_sigmoid": "fast_sigmoid",
-    "atan": "atan",
-    "sigmoid": "sigmoid",
-    "straight_through_estimator": "straight",
-}
-
-
-def named(spike_grad) -> tuple[str, float] | None:
-    """(surrogate, slope) of one of snnTorch's surrogates; None for any other.
-
-    >>> named(snn.surrogate.fast_sigmoid(slope=10))
-    ('fast_sigmoid', 10.0)
-    """
-    maker = getattr(spike_grad, "__qualname__", "").removesuffix(".<locals>.inner")
-    ours = getattr(spike_grad, "__module__", "") == "snntorch.surrogate"
-    if not ours or maker not in NAMED:
-        return None
-    cells = spike_grad.__closure__ or ()
-    return NAMED[maker], float(cells[0].cell_contents) if cells else 1.0
+VALUES = {"lam": "λ", "beta": "β", "threshold": "θ"}
+SETTINGS = (
+    "detach_reset",
+    "clamp",
+    "shift",
+    "rounding",
+)  # of the rule, kept as they are
 
 
 class Within(torch.autograd.Function):
@@ -53,14 +42,33 @@ class Within(torch.autograd.Function):
         return torch.where(out, 0.0, g), None
 
 
+class Above(torch.autograd.Function):
+    """max(x, low); below, only gradients that lead back up pass."""
+
+    @staticmethod
+    def forward(ctx, x, low):
+        ctx.save_for_backward(x, low)
+        return torch.maximum(x, low)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, low = ctx.saved_tensors
+        return torch.where((x <= low) & (g > 0), 0.0, g), None
+
+
 class NoBeta:
     """Stands where `snn.Leaky` keeps β, so that no exporter invents one."""
 
+    def __init__(self, law: str = "shrink"):
+        self.law = law
+
     def _none(self, *_):
+        linear = self.law != "none"
         raise Fault(
-            "a linear leak has no β",
-            expected="law='exponential' or law='none'",
-            do="NIR's LIF and CubaLIF leak exponentially; it has no linear leak",
+            "a linear leak has no β" if linear else "a neuron without a leak has no β",
+            expected="law='exponential'" + (" or law='none'" if linear else ""),
+            found=f"law={self.law!r}",
+            do="NIR's LIF and CubaLIF leak exponentially; its IF has no leak",
         )
 
     detach = clamp = numpy = item = _none
@@ -70,16 +78,23 @@ class LinearDecayLIF(snn.Leaky):
     """Leaky integrate-and-fire with linear decay.
 
     lam: λ per step, in units of the membrane: number or tensor that broadcasts
-        against [batch, …, neurons]; kept in [0, θ). beta: for law="exponential".
+        against [batch, …, neurons]; kept in [0, θ). beta: for law="exponential". A
+        Parameter given for lam, beta or threshold is used itself and learned.
     law: shrink | floor | floor_after | drift | exponential | shift | none.
     shift, rounding, clamp: whole-number laws and the membrane's range (kernels.Rule).
-    learn_lam, learn_beta, learn_threshold: which of them are parameters.
+    learn_lam, learn_beta, learn_threshold: which of them are parameters. A learned λ is
+        used within [0, θ), a learned β within [0, 1], a learned θ above λ and 0.
     reset_delay: False resets at once; True is snnTorch's habit, one step later.
     detach_reset: no gradient through the spike that resets (snnTorch's habit).
     whole_sequence: `forward` takes [time, batch, …] and runs it in one go.
     inplace, recompute: ways to spend less memory on it (see kernels.sequence).
+    check: True looks at every input and parameter; False trusts them (a few µs a step).
     Everything else as in `snn.Leaky`: returns spikes and membrane, or spikes alone
-    with init_hidden=True (unless output=True).
+    with init_hidden=True (unless output=True). Settings may be changed at any time:
+    every forward goes by what they are then. Spikes have the input's floating-point
+    dtype; the membrane is float32, or float64 for float64 inputs.
+
+    Raises Fault for values out of range, and for arguments that the law does not use.
 
     >>> lif = LinearDecayLIF(0.1, init_hidden=True)
     >>> [lif(torch.full((1, 1), 0.6)).item() for _ in range(4)]
@@ -98,65 +113,176 @@ class LinearDecayLIF(snn.Leaky):
         rounding="nearest",
         clamp=None,
         learn_lam=False,
+        learn_beta=False,
+        learn_threshold=False,
         reset_delay=False,
         detach_reset=True,
         whole_sequence=False,
         inplace=False,
         recompute=False,
+        check=True,
         **leaky,
     ):
-        self.law = decay.law(law)
-        super().__init__(beta, threshold, spike_grad, reset_delay=reset_delay, **leaky)
-        lam = torch.as_tensor(lam, dtype=self.threshold.dtype)
-        if learn_lam:
-            self.lam = nn.Parameter(lam.clone())
-        else:
-            self.register_buffer("lam", lam.clone())
-        known = named(self.spike_grad)
-        self.named = known is not None
-        surrogate, slope = known or ("straight", 1.0)
-        self.rule = kernels.Rule(
-            law=law,
-            reset=self.reset_mechanism,
-            detach_reset=detach_reset,
-            delayed=reset_delay,
-            clamp=clamp,
-            surrogate=surrogate,
-            slope=slope,
-            shift=shift,
-            rounding=rounding,
+        self._law = decay.law(law).name
+        _used(self._law, learn_lam, learn_beta, shift)
+        given = {
+            "threshold": values.floating("θ", threshold),
+            "learn_threshold": learn_threshold or isinstance(threshold, nn.Parameter),
+            "learn_beta": learn_beta or isinstance(beta, nn.Parameter),
+        }
+        beta = values.floating("β", beta)
+        values.check_used(values.floating("λ", lam), beta, self._law)
+        super().__init__(
+            beta, spike_grad=spike_grad, reset_delay=reset_delay, **given, **leaky
         )
+        _place(self, "lam", lam, learn_lam)
+        self.detach_reset, self.clamp = detach_reset, clamp
+        self.shift, self.rounding, self.check = shift, rounding, check
         self.whole_sequence = whole_sequence
         self.memory = {"inplace": inplace, "recompute": recompute}
-        self.graded = bool((self.graded_spikes_factor != 1).any()) or isinstance(
-            self.graded_spikes_factor, nn.Parameter
-        )
-        beta = self.beta if law == "exponential" else torch.ones(())
-        kernels.check_parameters(lam, beta, self.threshold, self.rule)
+        raw = self.lam, self._raw_beta(), self.threshold
+        kernels.check_parameters(*(p.detach() for p in raw), self.rule)
         _hold_weakly(self)
 
-    def _beta_buffer(self, beta, learn_beta):
-        if self.law.name == "exponential":
-            beta = torch.as_tensor(beta, dtype=torch.get_default_dtype())
-            super()._beta_buffer(beta, learn_beta)
-        else:
-            self.beta = NoBeta()
+    # ---- what the layer is made of: snnTorch's hooks, each through the one door
 
-    def _lam_now(self) -> Tensor:
+    def _threshold_buffer(self, threshold, learn_threshold):
+        _place(self, "threshold", threshold, learn_threshold)
+
+    def _graded_spikes_buffer(self, factor, learn):
+        _place(self, "graded_spikes_factor", factor, learn, "graded_spikes_factor")
+
+    def _beta_buffer(self, beta, learn_beta):
+        if self._law == "exponential":
+            _place(self, "beta", beta, learn_beta)
+        else:
+            self.beta = NoBeta(self._law)
+
+    def __setattr__(self, name, value):
+        """Numbers may be assigned to λ, β and θ; what is derived may not."""
+        if name in VALUES and name in self._buffers and value is not None:
+            value = values.floating(VALUES[name], value).detach()
+        if name in ("law", "rule"):
+            what = f"`{name}` cannot be assigned"
+            do = (
+                "make a new layer" if name == "law" else "set reset_mechanism, clamp, …"
+            )
+            raise Fault(what, found=repr(value)[:60], do=do)
+        super().__setattr__(name, value)
+
+    @property
+    def law(self) -> decay.Law:
+        """The decay law."""
+        return decay.LAWS[self._law]
+
+    @property
+    def rule(self) -> kernels.Rule:
+        """What the layer does now, from its settings as they are."""
+        own = tuple(getattr(self, name) for name in SETTINGS)
+        key = (self._reset_mechanism, self.reset_delay, self.spike_grad, *own)
+        return self._kept_rule(key, own)[1]
+
+    def _kept_rule(self, key, own) -> tuple:
+        """(settings, rule, whether the fused loop knows the surrogate), made once."""
+        kept = self.__dict__.get("_rule")
+        if kept is None or kept[0] != key:
+            known = named(self.spike_grad)
+            kept = (
+                key,
+                self._derived(known, dict(zip(SETTINGS, own))),
+                known is not None,
+            )
+            self.__dict__["_rule"] = kept
+        return kept
+
+    def _derived(self, known, own: dict) -> kernels.Rule:
+        surrogate, slope = known or ("straight", 1.0)
+        return kernels.Rule(
+            law=self._law,
+            reset=self._reset_mechanism,
+            delayed=bool(self.reset_delay),
+            surrogate=surrogate,
+            slope=slope,
+            **own,
+        )
+
+    @property
+    def named(self) -> bool:
+        """Whether the surrogate is one that the fused loop knows."""
+        return bool(self.rule) and self.__dict__["_rule"][2]
+
+    @property
+    def graded(self) -> bool:
+        """Whether spikes are scaled."""
+        factor = self.graded_spikes_factor
+        return isinstance(factor, nn.Parameter) or bool((factor != 1).any())
+
+    # ---- parameters as this step uses them
+
+    def _lam_now(self, threshold: Tensor | None = None) -> Tensor:
         if not isinstance(self.lam, nn.Parameter):
-            return self.lam  # checked when the layer was made
-        top = self.threshold.detach() * (1 - torch.finfo(self.lam.dtype).eps)
-        return Within.apply(self.lam, top)
+            return self.lam
+        threshold = self._threshold_now() if threshold is None else threshold
+        top = threshold.detach() * (1 - torch.finfo(self.lam.dtype).eps)
+        return Within.apply(self.lam, top.to(self.lam))
+
+    def _raw_beta(self) -> Tensor:
+        return self.beta if self._law == "exponential" else torch.ones(())
 
     def _beta_now(self, like) -> Tensor:
-        if self.law.name != "exponential":
+        if self._law != "exponential":
             return torch.ones((), dtype=like.dtype, device=like.device)
-        return self.beta.clamp(0, 2.0 ** (self.rule.shift or 0))
+        if not isinstance(self.beta, nn.Parameter):
+            return self.beta
+        top = self.beta.new_tensor(2.0 ** (self.shift or 0))
+        return Within.apply(self.beta, top)
+
+    def _threshold_now(self) -> Tensor:
+        """θ; a learned one that has met λ or 0 stays just above, and says so once."""
+        if not isinstance(self.threshold, nn.Parameter):
+            return self.threshold
+        least = self.threshold.new_tensor(torch.finfo(self.threshold.dtype).eps)
+        if not isinstance(self.lam, nn.Parameter):
+            lam = self.lam.detach().max().to(least)
+            least = torch.maximum(least, lam * (1 + 4 * least) + least)
+        low = not torch.compiler.is_compiling() and bool((self.threshold < least).any())
+        if low and not self.__dict__.get("_warned"):
+            self.__dict__["_warned"] = True
+            warn(
+                "a learned threshold fell to λ or 0; it is kept just above",
+                stacklevel=3,
+            )
+        return Above.apply(self.threshold, least) if low else self.threshold
+
+    def _now(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """λ, β and θ in the membrane's dtype, a single value without axes."""
+        theta = self._threshold_now()
+        found = self._lam_now(theta), self._beta_now(like), theta
+        found = (p.reshape(()) if p.numel() == 1 else p for p in found)
+        return tuple(p if p.dtype == like.dtype else p.to(like.dtype) for p in found)
+
+    def _checked(self, current: Tensor, shape, whole: bool) -> None:
+        """Faults of shapes and values; what was found good is not looked at again."""
+        if not self.check or values.traced(current):
+            return
+        raw = self.lam, self._raw_beta(), self.threshold
+        seen = (shape, self.rule, *(_state_of(p) for p in raw))
+        if whole or seen != self.__dict__.get("_seen"):
+            for name, p in zip(("λ", "β", "θ"), raw):
+                values.check_shape(name, p, shape)
+                values.check_finite(name, p.detach())
+            fixed = [p.detach() for p in self._now(raw[0].detach())]
+            kernels.check_parameters(*fixed, self.rule)
+            self.__dict__["_seen"] = seen
+        if not whole and current.device.type == "cpu" and not values.finite(current):
+            values.check_finite("current", current)
 
     def _base_state_function(self, input_):
         """Decay and integrate; everything else of `snn.Leaky` builds on this."""
-        lam, beta = self._lam_now(), self._beta_now(input_)
+        lam, beta, _ = self._now(input_)
         return plain.integrate(self.mem, input_, lam, beta, self.rule)
+
+    # ---- forward
 
     def forward(self, input_, mem=None):
         """One step [batch, …], or all of them [time, batch, …] if whole_sequence."""
@@ -168,26 +294,53 @@ class LinearDecayLIF(snn.Leaky):
             spk, mem = self.step(input_, mem)
         return spk if self.init_hidden and not self.output else (spk, mem)
 
+    def _start(self, mem, current: Tensor) -> Tensor | None:
+        """The membrane before a step: `mem`, or None for rest.
+
+        snnTorch's `reset_mem()` gives zeros in the shape of an earlier batch, or none
+        at all: they mean rest. Other values of another shape are refused.
+        """
+        if mem is None:
+            return None
+        mem = values.wide("mem", mem)
+        if mem.shape == current.shape:
+            return mem.to(current) if mem.dtype != current.dtype else mem
+        if mem.numel() and bool(mem.any()):
+            raise Fault(
+                "mem has the wrong shape",
+                expected=list(current.shape),
+                found=list(mem.shape),
+                do="reset the layer before another batch",
+            )
+        return None
+
     def step(self, input_, mem=None) -> tuple[Tensor, Tensor]:
         """Decay → integrate → clamp → fire → reset, for one step [batch, …].
 
         Returns spikes and the state: V after the reset, or U if it is delayed.
         """
-        self.mem = self.mem if mem is None else mem
-        if self.mem.shape != input_.shape:
-            self.mem = torch.zeros_like(input_)
-        if self.rule.delayed:
-            late = self._spikes(self.mem)
-            self.reset = late.detach() if self.rule.detach_reset else late
-            u = self.state_function(input_)
-        else:
-            u = self._base_state_function(input_)
-        if self.rule.clamp is not None:
-            u = plain.Bounded.apply(u, *self.rule.clamp)
+        current = values.wide("current", input_)
+        self._checked(current, current.shape, whole=False)
+        kept = self.mem if self.mem.shape == current.shape else None
+        v = self._start(kept if mem is None else mem, current)
+        return self._stepped(current, v, values.spike_dtype(input_))
+
+    def _stepped(self, current, v, dtype) -> tuple[Tensor, Tensor]:
+        rule, (lam, beta, theta) = self.rule, self._now(current)
+        v = torch.zeros_like(current) if v is None else v
+        if rule.delayed:
+            late = self._spikes(v, theta)
+            late = self.reset = late.detach() if rule.detach_reset else late
+            v = (1 - late) * v if rule.reset == "zero" else v
+        u = plain.integrate(v, current, lam, beta, rule)
+        if rule.delayed and rule.reset == "subtract":
+            u = u - late * theta
+        if rule.clamp is not None:
+            u = plain.Bounded.apply(u, *rule.clamp)
         u = self.state_quant(u) if self.state_quant else u
-        spk = self._spikes(u)
-        self.mem = kernels.settle(u, spk, theta=self.threshold, rule=self.rule)
-        return self._graded(spk), self.mem
+        spk = self._spikes(u, theta)
+        self.mem = kernels.settle(u, spk, theta=theta, rule=rule)
+        return self._graded(spk.to(dtype)), self.mem
 
     def sequence(self, current, mem=None) -> tuple[Tensor, Tensor]:
         """All steps [time, batch, …] at once; the same spikes as step by step.
@@ -195,46 +348,148 @@ class LinearDecayLIF(snn.Leaky):
         Starts from `mem`, from the state kept inside (init_hidden), or from rest.
         Returns spikes and states; only the last state where nobody asked for more.
         """
-        if self.inhibition or self.state_quant:
-            spikes, states = zip(*(self.step(now) for now in current.unbind(0)))
-            return torch.stack(spikes), torch.stack(states)
+        given, current = current, values.wide("current", current)
+        if current.dim() < 2:
+            want = "[time, batch, …, neurons]"
+            raise Fault(
+                "current has the wrong rank", expected=want, found=list(current.shape)
+            )
+        self._checked(current, current.shape[1:], whole=True)
         kept = self.init_hidden and self.mem.shape == current.shape[1:]
+        v = self._start(self.mem if mem is None and kept else mem, current[:1].sum(0))
+        if self.inhibition or self.state_quant:
+            return self._in_steps(current, v, values.spike_dtype(given))
+        return self._fused(given, current, v)
+
+    def _in_steps(self, current, v, dtype) -> tuple[Tensor, Tensor]:
+        """Step by step, for what looks at several neurons or rewrites the state."""
+        if self.check and not values.traced(current):
+            values.check_finite("current", current)
+        spikes, states = current.to(dtype), current * 1.0
+        made = []
+        for now in current.unbind(0):
+            spk, v = self._stepped(now, v, dtype)
+            made.append((spk, v))
+        if made:
+            spikes, states = (torch.stack(x) for x in zip(*made))
+        return spikes, states
+
+    def _fused(self, given, current, v) -> tuple[Tensor, Tensor]:
         wanted = self.output or not self.init_hidden
-        fixed = not isinstance(self.threshold, nn.Parameter)
+        lam, beta, theta = self._now(current)
         spk, u = kernels.sequence(
             current,
             rule=self.rule,
-            lam=self._lam_now(),
-            beta=self._beta_now(current),
-            theta=self.threshold,
-            state=self.mem if mem is None and kept else mem,
+            lam=lam,
+            beta=beta,
+            theta=theta,
+            state=v,
             membrane=wanted,
-            check="input" if fixed else "all",
+            check="input" if self.check else "none",
             fire=None if self.named else self.spike_grad,
             **self.memory,
         )
         if wanted:
-            u = kernels.settle(u, spk, theta=self.threshold, rule=self.rule)
-        if len(current):
-            self.mem = u[-1] if wanted else u
-        return self._graded(spk), u
+            u = kernels.settle(u, spk, theta=theta, rule=self.rule)
+        if len(current):  # a copy: `detach_hidden` works in place, which views refuse
+            self.mem = u[-1].clone() if wanted else u
+        return self._graded(spk.to(values.spike_dtype(given))), u
 
-    def _spikes(self, mem) -> Tensor:
-        if self.inhibition:
-            return self.fire_inhibition(mem.size(0), mem) / self.graded_spikes_factor
-        return self.spike_grad(mem - self.threshold)
+    def _spikes(self, mem, theta) -> Tensor:
+        x = mem - theta
+        spk = self.spike_grad(x).to(mem.dtype)
+        if not self.inhibition:
+            return spk
+        first = nn.functional.one_hot(x.argmax(1), x.shape[1])
+        return spk * first.to(spk.dtype)
 
     def _graded(self, spk) -> Tensor:
-        return spk * self.graded_spikes_factor if self.graded else spk
+        return spk * self.graded_spikes_factor.to(spk.dtype) if self.graded else spk
+
+    # ---- copies, files
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        """Checked before anything is copied; the reset follows what was loaded."""
+        given = {k: state_dict.get(prefix + k) for k in ("lam", "beta", "threshold")}
+        self._check_loaded({k: v for k, v in given.items() if v is not None})
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        number = int(self.reset_mechanism_val)
+        names = list(self.reset_dict)
+        if not 0 <= number < len(names):
+            found = f"reset_mechanism_val = {number}"
+            raise Fault("unknown reset", expected=" | ".join(names), found=found)
+        self._reset_mechanism = names[number]
+
+    def _check_loaded(self, given: dict) -> None:
+        for name, value in given.items():
+            values.check_finite(f"loaded {VALUES[name]}", value)
+        now = {k: given.get(k, getattr(self, k)) for k in ("lam", "threshold")}
+        now["beta"] = given.get("beta", self._raw_beta())
+        learned = (isinstance(getattr(self, k), nn.Parameter) for k in now)
+        if any(learned):
+            return  # a learned value may stray; forward keeps it in range
+        try:
+            torch.broadcast_shapes(*(v.shape for v in now.values()))
+        except RuntimeError:
+            return  # torch says which shape is wrong
+        found = (now[k].detach() for k in ("lam", "beta", "threshold"))
+        kernels.check_parameters(*found, self.rule)
+
+    def _no_leaf(self) -> dict:
+        """The layer's dict with a state of its own, cut from the graph it came from."""
+        own = {k: v for k, v in self.__dict__.items() if k not in ("_rule", "_seen")}
+        buffers = dict(self._buffers)
+        buffers["mem"] = self.mem.detach().clone()
+        return own | {"_buffers": buffers, "reset": None}
 
     def __deepcopy__(self, memo):
         """A copy with its own state, known to `utils.reset` like any new layer."""
         twin = self.__class__.__new__(self.__class__)
         memo[id(self)] = twin
-        self.mem, self.reset = self.mem.detach(), None
-        twin.__dict__ = copy.deepcopy(self.__dict__, memo)
+        twin.__dict__ = copy.deepcopy(self._no_leaf(), memo)
         _hold_weakly(twin)
         return twin
+
+    def __getstate__(self):
+        """For pickle: snnTorch's surrogates are closures, which are made again."""
+        own = self._no_leaf()
+        own["state_function"] = self.state_function.__name__
+        return own | {"spike_grad": Rebuilt.of(self.spike_grad)}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.state_function = getattr(self, self.state_function)
+        if isinstance(self.spike_grad, Rebuilt):
+            self.spike_grad = self.spike_grad.made()
+        _hold_weakly(self)
+
+
+def _place(layer, name: str, value, learn: bool, told: str = "") -> None:
+    """Register a value: a Parameter as it is, else a copy, learned or not."""
+    own = values.floating(told or VALUES[name], value)
+    if isinstance(own, nn.Parameter):
+        layer.register_parameter(name, own)
+    elif learn:
+        layer.register_parameter(name, nn.Parameter(own.detach().clone()))
+    else:
+        layer.register_buffer(name, own.detach().clone())
+
+
+def _used(law: str, learn_lam: bool, learn_beta: bool, shift) -> None:
+    """Fault for an argument that the law does not use."""
+    if learn_lam and not decay.LAWS[law].linear:
+        what = f"law '{law}' has no λ to learn"
+        raise Fault(what, found="learn_lam=True", do="a linear law, or leave it out")
+    if learn_beta and law != "exponential":
+        what = f"law '{law}' has no β to learn"
+        raise Fault(what, found="learn_beta=True", do="law='exponential'")
+    if shift is not None and law not in ("exponential", "shift"):
+        raise Fault(f"law '{law}' has no shift", found=f"shift={shift}")
+
+
+def _state_of(p: Tensor):
+    """Changes whenever a parameter does: its value, or its place and version."""
+    return p.item() if p.numel() == 1 else (p.data_ptr(), p._version, p.shape)
 
 
 def _hold_weakly(layer):

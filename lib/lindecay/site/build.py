@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lindecay.results import Result
 from lindecay.settings import build_dir, profile, root
-from lindecay.site import chapters, runner, stage
+from lindecay.site import chapters, knobs, runner, stage
 from lindecay.site.chapters import Chapter
 from lindecay.site.footer import duration
 from lindecay.site.place import Build
@@ -101,6 +102,35 @@ def _run(chapter: Chapter, build: Build, key: dict, why: str, console: Console) 
                 f"{failed}; nothing was published", failed.traceback
             ) from None
     console.print(f"     {chapter.name} done in {duration(seconds)}")
+
+
+def run_turned(words: list[str], profile_name: str, given: knobs.Knobs, console=None):
+    """Run chapters with other knobs; returns the numbers that moved, a row each.
+
+    Everything goes to _build/mine; nothing of the book changes.
+    """
+    console = console or _console()
+    mine = Build(build_dir() / "mine", profile(profile_name).name)
+    rows = []
+    for chapter in chapters.select(root(), words):
+        notebook = knobs.turn(chapter, profile_name, given)
+        console.print(f"[bold]run[/]  {chapter.name} with {given}")
+        try:
+            found = runner.run_turned(chapter, mine, notebook)
+        except runner.ChapterFailed as failed:
+            raise Stopped(str(failed), failed.traceback) from None
+        rows += knobs.beside(found, published(profile_name))
+    console.print(f"kept in {mine.home}; nothing was published")
+    return rows
+
+
+def published(profile_name: str) -> dict[str, Result]:
+    """This build's numbers, else the committed ones."""
+    build = Build(build_dir(), profile(profile_name).name)
+    carried = (k for k in build.published if k.startswith("reference/"))
+    known = {k.removeprefix("reference/"): build.published[k] for k in carried}
+    here = {k: r for k, r in build.published.items() if "/" not in k}
+    return known | here
 
 
 def render(profile_name: str, console=None) -> Path:

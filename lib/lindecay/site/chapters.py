@@ -85,12 +85,22 @@ def chapters(root: Path) -> list[Chapter]:
 def select(root: Path, wanted: list[str]) -> list[Chapter]:
     """The chapters whose name starts with a wanted word (`04`, `04_training`)."""
     known = chapters(root)
-    for word in wanted:
-        if not any(c.name.startswith(Path(word).stem) for c in known):
+    stems = [_stem(word) for word in wanted]
+    for word, stem in zip(wanted, stems):
+        if not stem or not any(c.name.startswith(stem) for c in known):
             names = ", ".join(c.name for c in known)
-            raise Fault("no such chapter", expected=names, found=word)
-    stems = [Path(word).stem for word in wanted]
+            raise Fault("no such chapter", expected=names, found=repr(word))
     return [c for c in known if not wanted or any(map(c.name.startswith, stems))]
+
+
+def _stem(word: str) -> str:
+    """A wanted word as the beginning of a chapter's name; 4 is 04.
+
+    >>> _stem("4"), _stem("book/04_training.md"), _stem("  ")
+    ('04', '04_training', '')
+    """
+    stem = Path(word.strip()).stem
+    return stem.zfill(2) if stem.isdigit() else stem
 
 
 def cells(chapter: Chapter) -> list[str]:

@@ -101,10 +101,20 @@ def table_group(head: list[str], lines: list[list[str]]) -> nodes.tgroup:
 def _row(cells: list[str], right: list[bool]) -> nodes.row:
     row = nodes.row()
     for text, number in zip(cells, right or [False] * len(cells)):
-        entry = nodes.entry("", nodes.paragraph(text=text))
+        entry = nodes.entry("", nodes.paragraph(text=printed(text)))
         entry["classes"] += ["number"] * number
         row += entry
     return row
+
+
+def printed(text: str) -> str:
+    """A cell as a page prints it: real minus signs, and no zero below zero.
+
+    >>> printed("-0.16 [-1.43, 1.18]"), printed("-0.0"), printed("max-plus, 10-bit")
+    ('\u22120.16 [\u22121.43, 1.18]', '0.0', 'max-plus, 10-bit')
+    """
+    text = re.sub(r"(?<![\w.])-(?=0(\.0*)?(?![\d.]))", "", text)
+    return re.sub(r"(?<![\w.)])-(?=\d)", "\u2212", text)
 
 
 def _number(text: str) -> bool:

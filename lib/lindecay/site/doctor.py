@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from lindecay.settings import Fault, data_dir, root, store_dir
+from lindecay.store import unwritable
 
 PYTHON, DISK_GB, MEMORY_GB = (3, 11), 3.0, 4.0
 CORE = ("torch", "snntorch", "numpy", "numba")
@@ -81,9 +82,9 @@ def _data() -> Check:
 
 
 def _folder(name: str, path: Path, variable: str) -> Check:
-    near = next(p for p in [path, *path.parents] if p.exists())
-    good = near.is_dir() and os.access(near, os.W_OK)
-    return Check(name, good, str(path), f"point {variable} at a folder you can write")
+    reason = unwritable(path)
+    told = f"{path}: {reason}" if reason else str(path)
+    return Check(name, not reason, told, f"point {variable} at a folder you can write")
 
 
 def _disk() -> Check:

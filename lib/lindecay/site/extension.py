@@ -20,11 +20,19 @@ from sphinx.util import logging
 
 from lindecay import __version__
 from lindecay.settings import Fault
-from lindecay.site import directives, footer, glossary, library, provenance, values
+from lindecay.site import (
+    directives,
+    footer,
+    glossary,
+    library,
+    playground,
+    provenance,
+    values,
+)
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
-TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d_\w+|index))\.md([#)])")
+TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d[a-z]?_\w+|index))\.md([#)])")
 PLAIN = Path("_build", "plain")  # what a plain jupyter-book build publishes
 
 
@@ -76,8 +84,8 @@ class Resolve(SphinxPostTransform):
         if page not in self.env.found_docs or page == self.env.docname:
             return made
         uri = self.app.builder.get_relative_uri(self.env.docname, page)
-        link = nodes.reference("", "", internal=True, refuri=f"{uri}#{id}")
-        return link + made
+        link = nodes.reference("", "", made, internal=True, refuri=f"{uri}#{id}")
+        return link
 
     def drawing(self, node: directives.drawing) -> None:
         path = self.build.figure(node["name"], "svg", self.chapter)
@@ -232,6 +240,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("show-table", directives.ShowTable)
     app.add_directive("provenance", provenance.Provenance)
     app.add_directive("library", library.Library)
+    playground.setup(app)
     app.add_node(values.shown, html=(values.visit_shown, values.depart_shown))
     app.add_node(directives.drawing, html=(directives.visit_drawing, None))
     app.add_node(directives.files, html=(directives.visit_files, None))

@@ -19,6 +19,12 @@ STAND_IN = (
     "Its accuracies say nothing about the paper. <code>lindecay data get nmnist</code> "
     "fetches the recordings.</p>"
 )
+MIXED = (
+    "<p class='stand-in'><strong>Partly stand-in data.</strong> {few} of this page's "
+    "{all} numbers on event streams come from made-up ones with the same geometry, the "
+    "others from recordings; the source stands in each number's note. What comes from "
+    "stand-ins says nothing about the paper.</p>"
+)
 LEGEND = (
     "<span class='value here'>computed by this build</span>, "
     "<span class='value carried'>carried from the committed reference run</span>, "
@@ -30,10 +36,18 @@ def dress(app: Sphinx, build: Build, page: str, body: str) -> str:
     """The page's body with its banner and its footer."""
     chapter = page.rsplit("/", 1)[-1]
     own = [r for k, r in build.published.items() if _of(k, r, chapter)]
-    if any(r.source == "stand-in" for r in own):
-        body = body.replace("</h1>", "</h1>\n" + STAND_IN, 1)
+    body = body.replace("</h1>", "</h1>\n" + banner(own), 1)
     body = READING.sub(lambda m: _times(build, chapter, *m.groups()), body, count=1)
     return body + _footer(app, build, page, own, 'class="value' in body)
+
+
+def banner(own: list[Result]) -> str:
+    """What stands above a page whose numbers rest on stand-ins, all or some."""
+    kinds = [r.source for r in own if r.source != "computed"]
+    few = kinds.count("stand-in")
+    if not few:
+        return ""
+    return STAND_IN if few == len(kinds) else MIXED.format(few=few, all=len(kinds))
 
 
 def _times(build: Build, chapter: str, reading: str, rest: str) -> str:

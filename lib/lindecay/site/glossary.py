@@ -11,6 +11,7 @@ from sphinx.environment import BuildEnvironment
 
 PAGE = "book/93_reference"
 RUNNING = (nodes.document, nodes.section, nodes.list_item, nodes.definition)
+SIGNS = {"beta": "β", "lambda": "λ", "theta": "θ", "cdot": "·", "times": "×"}
 COMMON = {"clear", "profile"}  # in prose mostly the ordinary words
 
 
@@ -23,10 +24,33 @@ def meanings(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
     items = env.get_doctree(PAGE).findall(nodes.definition_list_item)
     found = {}
     for item in items:
-        term, body = item[0].astext(), item[-1].astext()
+        term = item[0].astext()
         if term in ids and term not in COMMON:
-            found[term] = (ids[term], " ".join(body.split()))
+            found[term] = (ids[term], in_words(item[-1]))
     return found
+
+
+def in_words(node: nodes.Element) -> str:
+    """The text of a definition in one line, its formulas without TeX."""
+    copy = node.deepcopy()
+    for formula in list(copy.findall(nodes.math)):
+        formula.replace_self(nodes.Text(without_tex(formula.astext())))
+    return " ".join(copy.astext().split())
+
+
+def without_tex(formula: str) -> str:
+    r"""A short formula as plain text.
+
+    >>> without_tex(r"V' = \operatorname{sign}(V)\max(|V| - \lambda, 0)")
+    "V' = sign(V) max(|V| \u2212 λ, 0)"
+    >>> without_tex(r"V' = \beta V")
+    "V' = β V"
+    """
+    text = re.sub(r"\\operatorname\{(\w+)\}", r" \1", formula)
+    for name, sign in SIGNS.items():
+        text = re.sub(rf"\\{name}(?![a-z])", sign, text)
+    text = re.sub(r"\\(\w+)", r" \1", text).replace(" - ", " \u2212 ")
+    return " ".join(re.sub(r"[{}$]", "", text).split())
 
 
 def link(document: nodes.document, uri: str, known: dict) -> None:

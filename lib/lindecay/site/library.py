@@ -6,16 +6,14 @@ needs none of the packages that the library needs.
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 HOME = Path(__file__).resolve().parents[1]
-ROOMS = (
-    "settings store decay kernels neurons events networks quantization training "
-    "integer sram energy results claims figures site cli"
-).split()
+OURS = re.compile(r"^\s*(?:from|import) lindecay(?:\.(\w+)| import (.+))", re.M)
 
 
 class Library(SphinxDirective):
@@ -24,25 +22,64 @@ class Library(SphinxDirective):
     has_content = False
 
     def run(self) -> list[nodes.Node]:
-        return [section for room in ROOMS for section in map(_section, files(room))]
+        return [section for room in rooms() for section in map(_section, files(room))]
+
+
+def rooms() -> list[str]:
+    """Every module and folder of the package, those that it builds on before it.
+
+    >>> found = rooms()
+    >>> found.index("settings") < found.index("decay") < found.index("site")
+    True
+    """
+    near = [
+        p for p in HOME.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()
+    ]
+    names = {p.stem for p in near if p.stem[0] != "_"}
+    below = {name: _imported(name) & names - {name} for name in names}
+    return sorted(names, key=lambda name: (len(_all_below(name, below)), name))
+
+
+def _imported(room: str) -> set[str]:
+    found: set[str] = set()
+    for path in files(room):
+        for module, listed in OURS.findall(path.read_text("utf-8")):
+            found |= {module} if module else set(re.findall(r"\w+", listed))
+    return found
+
+
+def _all_below(room: str, below: dict[str, set[str]]) -> set[str]:
+    found, todo = set(), [room]
+    while todo:
+        new = below[todo.pop()] - found
+        found |= new
+        todo += new
+    return found
 
 
 def files(room: str) -> list[Path]:
-    """The modules of a room: one file, or its folder's own files.
+    """The modules of a room: one file, or its folder's own files, the folder first.
 
     >>> [path.name for path in files("settings")]
     ['settings.py']
+    >>> [path.name for path in files("decay")][:2]
+    ['__init__.py', 'forms.py']
     """
     folder = HOME / room
-    found = (
-        sorted(folder.glob("[!_]*.py")) if folder.is_dir() else [HOME / f"{room}.py"]
-    )
-    return [path for path in found if path.exists()]
+    if not folder.is_dir():
+        return [HOME / f"{room}.py"]
+    found = sorted(folder.rglob("*.py"))
+    return [p for p in found if p.stem[0] != "_" or p.stem == "__init__"]
 
 
 def name_of(path: Path) -> str:
-    """lindecay.energy.model for .../lindecay/energy/model.py"""
-    return ".".join(["lindecay", *path.relative_to(HOME).with_suffix("").parts])
+    """lindecay.energy.model for .../lindecay/energy/model.py
+
+    >>> name_of(HOME / "decay" / "__init__.py")
+    'lindecay.decay'
+    """
+    parts = path.relative_to(HOME).with_suffix("").parts
+    return ".".join(["lindecay", *(part for part in parts if part != "__init__")])
 
 
 def _section(path: Path) -> nodes.section:

@@ -155,8 +155,22 @@ def _environment(chapter: Chapter, build: Build, part: Path) -> Iterator[None]:
         shutil.rmtree(runtime, ignore_errors=True)
 
 
-def _execute(chapter: Chapter, build: Build, part: Path, tick: Tick):
-    notebook = jupytext.read(chapter.path)
+def run_turned(chapter: Chapter, build: Build, notebook) -> dict[str, results.Result]:
+    """Execute a notebook with other knobs into a build of its own; its numbers.
+
+    Raises ChapterFailed as `run` does.
+    """
+    with _workplace(build, chapter) as part:
+        try:
+            made = _execute(chapter, build, part, lambda i, n: None, notebook)
+        except PapermillExecutionError as error:
+            raise ChapterFailed(chapter, error) from None
+        _publish(chapter, build, part, made)
+    return results.read(build.results / f"{chapter.name}.json")
+
+
+def _execute(chapter: Chapter, build: Build, part: Path, tick: Tick, given=None):
+    notebook = given or jupytext.read(chapter.path)
     notebook.metadata["kernelspec"] = dict(PYTHON)  # papermill asks for its language
     total = len(notebook.cells) + 1  # papermill adds the profile's cell
 

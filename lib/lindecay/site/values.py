@@ -57,8 +57,17 @@ def look_up(build: Build, role: str, target: str) -> tuple[str, str, str]:
     if id not in build.published:
         raise KeyError(f"no result {id!r} in this build ({build.profile})")
     result = build.published[id]
-    mark = CARRIED if scope == "reference" else HERE
+    mark = CARRIED if scope == "reference" or carried(result) else HERE
     return _part(result, part, fmt or None), mark, _tooltip(result, mark)
+
+
+def carried(result: Result) -> bool:
+    """Whether a chapter only evaluated committed rows: their numbers are no new run's.
+
+    >>> [carried(Result(id=id, value=1)) for id in ("protocol.shd.drop", "shd.drop")]
+    [True, False]
+    """
+    return result.id.startswith("protocol.") or result.note.startswith("committed")
 
 
 def _part(result: Result, part: str, fmt: str | None) -> str:
@@ -98,28 +107,33 @@ def _tooltip(result: Result, mark: str) -> str:
 
 
 def _claim(build: Build, target: str) -> tuple[str, str, str]:
-    from lindecay import claims  # pages without claims do without the registry
-
     id, dot, field = target.partition(".")
     field = field if dot else "published"
-    text = claims.text(id, field, build.published)
+    text = judged(build).text(id, field)
     mark = _mark_of(id, field, build)
     return text, mark, f"claim {id}: {field}; {TOLD[mark]}"
 
 
+def judged(build: Build):
+    """The claims of a build, each judged once however often its pages name it."""
+    from lindecay.claims import sets, words  # pages without claims do without them
+
+    if "judged" not in vars(build):
+        both = sets.split(build.published, build.profile)
+        vars(build)["judged"] = words.Judged(*both, build.profile)
+    return vars(build)["judged"]
+
+
 def _mark_of(id: str, field: str, build: Build) -> str:
     """Whose words these are: the paper's, the registry's, or a judgement's."""
-    from lindecay import claims
-
     if field in QUOTED:
         return PAPER
     if field in WRITTEN:
         return REGISTRY
-    told = (claims.text(id, word, build.published) for word in ("verdict", "status"))
-    verdict, status = told
-    if verdict == "not-attempted":
+    row = judged(build).row(id)
+    if row.verdict == "not-attempted":
         return NONE
-    return HERE if status == "recomputed" else CARRIED
+    return HERE if row.status == "recomputed" else CARRIED
 
 
 def plain(build: Build, text: str) -> str:

@@ -12,12 +12,12 @@ above it:
     stepwise   layouts B (words) and C (adder tree), a step at a time
     layouts    A, B and C behind one face
     traffic, mutants, show     queues; wrong arrays on purpose; the array to look at
-    foreign, door              anybody's network in integers, and the run of it
+    given, quantise, emulate   anybody's events and network, and the run of it
 """
 
 from lindecay.sram import layouts, ledger, mutants
-from lindecay.sram.door import Emulated, emulate
-from lindecay.sram.foreign import fold, quantised
+from lindecay.sram.emulate import Emulated, emulate, widths
+from lindecay.sram.given import as_clips
 from lindecay.sram.isa import cycles as closed_forms
 from lindecay.sram.isa import encoding
 from lindecay.sram.isa import programs as microcode
@@ -27,6 +27,7 @@ from lindecay.sram.place import linear as mapping
 from lindecay.sram.place.conv import TiledPlan, plan
 from lindecay.sram.place.plans import LayerPlan, Mapping
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.quantise import best_scale, fold, quantised
 from lindecay.sram.serial import bitwise, macro, sliced, structural
 from lindecay.sram.serial.array import Array, Seen
 from lindecay.sram.serial.machine import LayerMachine
@@ -57,7 +58,10 @@ __all__ = [
     "bitwise",
     "build",
     "closed_forms",
+    "as_clips",
+    "best_scale",
     "emulate",
+    "widths",
     "encoding",
     "fold",
     "layouts",

@@ -9,9 +9,9 @@ B and C run clip by clip in numpy, for proofs on samples; A alone is fast.
 
 import numpy as np
 
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
-from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
 from lindecay.sram.ledger import Ledger
 from lindecay.sram.place.plans import Mapping

@@ -8,9 +8,10 @@ whose weights it needs. The update and the merging last the same in every step.
 
 import numpy as np
 
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
-from lindecay.integer import as_events, pooled
-from lindecay.quantization import Checkpoint
+from lindecay.integer import Walk
+from lindecay.sram.place.wiring import joined
 from lindecay.sram.serial.macro import Run, build
 from lindecay.sram.serial.tiles import TiledMachine, waiting
 
@@ -24,10 +25,13 @@ def traffic(ck: Checkpoint, clips: Clips, run: Run) -> list[dict]:
         deepest queue; cycles of a mean step, of the slowest step and of a mean clip;
         the share of these cycles that is accumulation, merging and update.
     """
-    _, machines = build(ck, run.mapping.spec)
-    indptr, channel, rows = clips.indptr, clips.channel, []
-    for layer, machine, state in zip(ck.layers, machines, run.trace.layers):
-        indptr, channel = pooled(layer, indptr, channel)
+    _, machines = build(ck, run.mapping.spec, run.mapping.most)
+    walk, rows = Walk(ck, clips), []
+    for state in run.trace.layers:
+        walk.add(state.S)
+    for i, (layer, machine) in enumerate(zip(ck.layers, machines)):
+        parts = [part[1:] for part in walk.into(i)]
+        indptr, channel = joined(ck.bundles(i), parts)
         tiled = isinstance(machine, TiledMachine)
         queues = machine.events(indptr, channel) if tiled else [(indptr, channel)]
         one = machine.machine if tiled else machine
@@ -38,7 +42,6 @@ def traffic(ck: Checkpoint, clips: Clips, run: Run) -> list[dict]:
         row["queued a step"] = sum(map(len, (q for _, q in queues))) / len(slowest)
         row["deepest queue"] = int(max(d.max(initial=0) for d in depth))
         rows.append(row | _latency(run, layer.name, len(clips), slowest))
-        indptr, channel = as_events(state.S)
     return rows
 
 

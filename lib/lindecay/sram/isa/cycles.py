@@ -17,6 +17,7 @@ def decay_cycles(
     signed: bool = False,
     ports: int = 2,
     per_neuron: bool = False,
+    rounding: str | None = None,
 ) -> int:
     """Cycles of the decay in place; β in binary or in signed digits.
 
@@ -31,22 +32,50 @@ def decay_cycles(
             return B
         adds = [B + n - i for i, _ in digits(beta, n, signed)]
         twice = max(0, adds[0] - B) + sum(adds[1:])  # those that read M and V
-        return 1 + n + sum(adds) + (twice if ports == 1 else 0)
+        sign = 0 if rounding == "floor" else 1
+        return sign + n + sum(adds) + (twice if ports == 1 else 0)
+    if law == "shift":
+        return shift_cycles(B, beta, rounding or "floor") + (B if ports == 1 else 0)
     forms = {"shrink": 2 * B + 1, "floor": 2 * B, "floor_after": 2 * A}
-    forms |= {"drift": A, "shift": B, "none": 0}
-    if ports == 1 and law == "shift":
-        return 2 * B
+    forms |= {"drift": A, "none": 0}
     rows = B - 1 if ports == 1 and per_neuron and law != "none" else 0
     return forms[law] + rows
 
 
-def shift_cycles(B: int, rounding: bool = False) -> int:
-    """Cycles of V - (V >> s); to nearest a bit is fetched first.
+def shift_cycles(B: int, s: int = 0, rounding: str = "floor") -> int:
+    """Cycles of V - V / 2^s; rounding fetches the sign and reads the s bits below.
 
-    >>> shift_cycles(10), shift_cycles(10, rounding=True)
-    (10, 11)
+    >>> [shift_cycles(10, 4, how) for how in ("floor", "nearest", "trunc")]
+    [10, 15, 15]
     """
-    return B + rounding
+    return B if rounding == "floor" or not s else B + 1 + s
+
+
+def shift_each_cycles(
+    B: int, ks: tuple[int, ...], rounding: str = "floor", ports: int = 2
+) -> int:
+    """The same with a k of each neuron: a tag and a shift for every k in use.
+
+    >>> shift_each_cycles(10, (2, 4)), shift_each_cycles(10, (2, 4), "nearest")
+    (22, 29)
+    """
+    one = B * (2 if ports == 1 else 1) + 1
+    if rounding == "floor":
+        return one * len(ks)
+    return sum(ks) + one * len(ks) + (len(ks) if ports == 1 else 1)
+
+
+def exponential_each_cycles(
+    B: int, bits: int, n: int, rounding: str = "nearest", ports: int = 2
+) -> int:
+    """β of each neuron in `bits` rows: constant, a tag and an addition a bit, copy.
+
+    >>> exponential_each_cycles(10, 8, 8), exponential_each_cycles(10, 16, 16)
+    (153, 349)
+    """
+    adds = sum(B + n - i for i in range(bits))
+    sign = 0 if rounding == "floor" else 1
+    return sign + (B + n) + bits + adds * (2 if ports == 1 else 1) + B
 
 
 def extend_cycles(law: str, B: int, A: int) -> int:

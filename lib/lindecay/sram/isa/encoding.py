@@ -8,21 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from lindecay.sram.isa import programs as microcode
-from lindecay.sram.isa.programs import SPACES, Cycle, Program
+from lindecay.sram.isa.language import SPACES, Cycle, Program
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
 # columns of the table of rows
 A_SPACE, A_ROW, B_SPACE, B_ROW, W_SPACE, W_ROW, MORE_SPACE, MORE_ROW = range(8)
 MASKED, ADDS, EMIT, REGISTER, BIT, KIND, RUN = range(8, 15)
-PLAIN, ADD_B, ADD_T, ADD_BUS, SEND = range(5)  # common cycles have a short way
-ERRORS = {
-    1: "too many wordlines on one port",
-    2: "no such row",
-    3: "masked write without write-back",
-    4: "too many reads",
-}
+PLAIN, ADD_W, ADD_T, ADD_BUS, SEND = range(5)  # common cycles have a short way
 
 
 @lru_cache(maxsize=512)
@@ -51,7 +44,7 @@ def _rows(cycle: Cycle) -> list[int]:
 
 
 def _kind(c: Cycle) -> int:
-    """Which short way means the same as the masks: Vk <- Vk + B, T, bus; or Vk sent."""
+    """Which short way means the same as the masks: Vk <- Vk + W, T, bus; or Vk sent."""
     if c == Cycle(a=c.a, w=c.a, value="0", emit=True) and c.a:
         return SEND
     adds = c.a and c.a == c.w and c.x == "A" and c.carry in ("0", "C")
@@ -59,7 +52,7 @@ def _kind(c: Cycle) -> int:
     if not (adds and holds and c.value == "sum" and not c.invert):
         return PLAIN
     if c.y == "B" and c.b:
-        return ADD_B
+        return ADD_W if c.b[0][0] == "W" else PLAIN
     return {"T": ADD_T, "bus": ADD_BUS}.get(c.y, PLAIN) if not c.b else PLAIN
 
 
@@ -85,8 +78,8 @@ def _masks(c: Cycle) -> list[int]:
         c.y == "bus",
         c.invert in ("~", "^~T"),
         c.invert in ("^T", "^~T"),
-        c.carry == "C",
-        c.carry in ("1", "~T"),
+        c.carry in ("C", "~C"),
+        c.carry in ("1", "~T", "~C"),
         c.carry == "~T",
         c.adds,
         c.value == "sum",
@@ -104,10 +97,3 @@ def _masks(c: Cycle) -> list[int]:
         c.G in ("X", "X|sum"),
     ]
     return [ALL if test else 0 for test in tests]
-
-
-def port_fault(err: np.ndarray, program: str, first: int, height: int) -> None:
-    """Turn the interpreter's error code into the error that names cycle and row."""
-    code, cycle, row = err.tolist()
-    expected = f"rows 0 to {height - 1}" if code == 2 else "one wordline a port"
-    microcode.refuse(ERRORS[code], program, cycle - first, str(row), expected)

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from lindecay.settings import Fault
 
-SPACES = ("V", "W", "L", "H", "M")  # membrane or partial sum, weight, λ, θ, product
+# membrane or partial sum, weight, λ, θ, product, β or k of each neuron, bias
+SPACES = ("V", "W", "L", "H", "M", "K", "I")
 X_FROM = ("0", "A", "G")
 Y_FROM = ("0", "B", "T", "bus", "lam", "theta")
 INVERT = ("", "~", "^T", "^~T")
-CARRY_IN = ("", "C", "0", "1", "~T")  # "" where nothing is added
+CARRY_IN = ("", "C", "0", "1", "~T", "~C")  # "" where nothing is added
 VALUES = ("sum", "0", "T", "~T")
 T_FROM = ("hold", "X", "Y", "sum")
 G_FROM = ("hold", "X", "sum", "~sum", "sum^T", "X|sum", "G|sum")

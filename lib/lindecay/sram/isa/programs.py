@@ -7,7 +7,7 @@ cycle can say is `language`; how many cycles a program takes is `closed_forms`. 
 array of the paper is not published: these programs are assumptions, named as such.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lindecay.sram.isa.language import (
     SPACES,
@@ -86,18 +86,54 @@ def drift(B: int, A: int, per_neuron: bool = False) -> Program:
     return Program("decay", tuple(out))
 
 
-def shift(B: int, s: int, rounding: bool = False) -> Program:
-    """V - (V >> s), truncating: LSB first it never reads a row it has written.
+def _sign(B: int) -> Cycle:
+    """T <- the sign of V."""
+    return Cycle(a=_V(B - 1), T="X")
 
-    rounding: the shifted value to nearest, ties up, as V >> s plus bit s - 1 of V; that
-    bit is fetched first and left out of the carry-in, one cycle more.
+
+def _tag(space: str, k: int) -> Cycle:
+    """G <- a row: the neurons that the next writes mean."""
+    return Cycle(a=((space, k),), G="X")
+
+
+def _shifted(B: int, s: int, rounding: str, masked: bool = False) -> list[Cycle]:
+    """V - (V + r) / 2^s, LSB first: no row is read after it was written.
+
+    The carry of V + r into bit s is all that rounding asks of the bits below: r is
+    2^(s-1) (nearest; one less below rest) or, below rest, 2^s - 1 (towards zero). It
+    runs through C, nothing written; T holds the sign.
     """
-    first = "~T" if rounding else "1"
-    out = [Cycle(a=_V(min(s - 1, B - 1)), T="X")] if rounding else []
+    out, first = [], "1"
+    for j in range(s if rounding != "floor" else 0):
+        turn = "~" if rounding == "nearest" and j == s - 1 else ""
+        carry = "C" if j else "0"
+        out.append(Cycle(a=_V(min(j, B - 1)), y="T", invert=turn, carry=carry))
+        first = "~C"
     for k in range(B):
-        source = (("V", min(k + s, B - 1)),)
-        more = {"carry": "C" if k else first, "invert": "~"}
-        out.append(_rewrite(k, b=source, y="B", **more))
+        more = {"carry": "C" if k else first, "invert": "~", "masked": masked}
+        out.append(_rewrite(k, b=_V(min(k + s, B - 1)), y="B", **more))
+    return out
+
+
+def shift(B: int, s: int, rounding: str = "floor") -> Program:
+    """V - V / 2^s, the quotient downwards, to nearest (ties away) or towards zero."""
+    sign = [] if rounding == "floor" or not s else [_sign(B)]
+    return Program("decay", (*sign, *_shifted(B, s, rounding)))
+
+
+def shift_each(
+    B: int, ks: tuple[int, ...], rounding: str = "floor", ports: int = 2
+) -> Program:
+    """The same where each neuron has its own k: a row of tags for each k in use.
+
+    Row i of K marks the neurons with k = ks[i]; they alone are written. With one read
+    port the sign latch is lost to each subtraction, and fetched again.
+    """
+    out: list[Cycle] = []
+    for i, s in enumerate(ks):
+        if rounding != "floor" and (not i or ports == 1):
+            out.append(_sign(B))
+        out += [_tag("K", i), *_shifted(B, s, rounding, masked=True)]
     return Program("decay", tuple(out))
 
 
@@ -119,17 +155,30 @@ def digits(beta: int, n: int, signed: bool = False) -> list[tuple[int, int]]:
     return out
 
 
-def exponential(B: int, beta: int, n: int, signed: bool = False) -> Program:
-    """beta V / 2^n to nearest, ties away from zero: shift and add in scratch rows M.
+def _constant(width: int, n: int, rounding: str) -> list[Cycle]:
+    """M <- what makes the floor of the last shift round; T holds the sign of V.
 
-    M starts as the rounding constant, 2^(n-1) less one LSB below rest, so that the
-    floor of the last shift rounds. A digit -1 subtracts. The last product goes straight
-    back into V: row k - n is written after every row below k - i was read (i <= n).
+    nearest, ties away: 2^(n-1), less one below rest; towards zero: 2^n - 1 below rest.
+    """
+    below = {"nearest": "T", "trunc": "T", "floor": "0"}[rounding]
+    values = [below] * n + ["0"] * (width - n)
+    if rounding == "nearest" and n:
+        values[n - 1] = "~T"
+    return [Cycle(w=(("M", k),), value=value) for k, value in enumerate(values)]
+
+
+def exponential(
+    B: int, beta: int, n: int, signed: bool = False, rounding: str = "nearest"
+) -> Program:
+    """beta V / 2^n rounded: shift and add in scratch rows M, β in the program.
+
+    A digit -1 subtracts. The last product goes straight back into V: row k - n is
+    written after every row below k - i was read (i <= n).
     """
     if beta == 0:
         return Program("decay", tuple(Cycle(w=_V(k), value="0") for k in range(B)))
-    out = [Cycle(a=_V(B - 1), T="X")]
-    out += [Cycle(w=(("M", k),), value="~T" if k == n - 1 else "T") for k in range(n)]
+    out = [] if rounding == "floor" else [_sign(B)]
+    out += _constant(n, n, rounding)
     factors = digits(beta, n, signed)
     for i, sign in factors:
         for k in range(i, B + n):
@@ -152,6 +201,24 @@ def exponential(B: int, beta: int, n: int, signed: bool = False) -> Program:
     return Program("decay", tuple(out))
 
 
+def exponential_each(B: int, bits: int, n: int, rounding: str = "nearest") -> Program:
+    """The same where each neuron has its own β, in `bits` rows of K.
+
+    Bit i of β goes to the tag G, and V << i is added to M where it is 1: masked writes
+    need no other gate. The product is copied back from row n on.
+    """
+    out = [] if rounding == "floor" else [_sign(B)]
+    out += _constant(B + n, n, rounding)
+    for i in range(bits):
+        out.append(_tag("K", i))
+        for k in range(i, B + n):
+            row, carry = (("M", k),), "C" if k > i else "0"
+            more = {"b": _V(min(k - i, B - 1)), "y": "B", "carry": carry}
+            out.append(Cycle(a=row, w=row, masked=True, **more))
+    back = (Cycle(a=(("M", k + n),), w=_V(k), carry="0") for k in range(B))
+    return Program("decay", (*out, *back))
+
+
 def extend(B: int, A: int) -> Program:
     """Copy the sign into the guard rows B … A-1."""
     first = Cycle(a=_V(B - 1), carry="0", w=_V(B), T="X")
@@ -159,24 +226,27 @@ def extend(B: int, A: int) -> Program:
     return Program("extend", (first, *rest))
 
 
-def accumulate(low: int, high: int, bits: int, ports: int = 2) -> Program:
+def accumulate(
+    low: int, high: int, bits: int, ports: int = 2, space: str = "W"
+) -> Program:
     """Add a weight of `bits` rows into rows low … high-1, sign-extended by T.
 
     With one read port (8T) every weight bit is fetched into T first: `bits` cycles
-    more.
+    more. space: "W" for an input's weight, "I" for the bias.
     """
     out = []
     for k in range(low, high):
         j, carry = k - low, "C" if k > low else "0"
+        row = ((space, j),)
         if j < bits and ports == 1:
-            out.append(Cycle(a=(("W", j),), T="X"))
+            out.append(Cycle(a=row, T="X"))
             out.append(_rewrite(k, y="T", carry=carry))
         elif j < bits:
             keep = "Y" if j == bits - 1 else "hold"
-            out.append(_rewrite(k, b=(("W", j),), y="B", carry=carry, T=keep))
+            out.append(_rewrite(k, b=row, y="B", carry=carry, T=keep))
         else:
             out.append(_rewrite(k, y="T", carry=carry))
-    return Program("accumulate", tuple(out))
+    return Program("accumulate" if space == "W" else "bias", tuple(out))
 
 
 def drain(width: int) -> Program:
@@ -224,14 +294,23 @@ def fire(B: int, per_neuron: bool = False, ports: int = 2) -> Program:
     return one_port(program, "G") if ports == 1 else program
 
 
-def reset(kind: str, B: int, per_neuron: bool = False, ports: int = 2) -> Program:
-    """Where G: subtract θ (at once or late), or clear, or nothing."""
+def reset(
+    kind: str,
+    B: int,
+    per_neuron: bool = False,
+    ports: int = 2,
+    width: int | None = None,
+) -> Program:
+    """Where G: subtract θ (at once or late), or clear, or nothing.
+
+    width: rows that the membrane fills by then, B unless a late reset follows a drift.
+    """
     if kind == "none":
         return Program("reset", ())
     if kind == "zero":
         return Program("reset", tuple(_clear_tagged(B)))
     out = []
-    for k in range(B):
+    for k in range(width or B):
         more = {"carry": "C" if k else "1", "invert": "~", "masked": True}
         out.append(_rewrite(k, **_operand("theta", k, B, per_neuron), **more))
     program = Program("reset", tuple(out))
@@ -264,23 +343,75 @@ def clear(rows: int) -> Program:
     return Program("clear", tuple(Cycle(w=_V(k), value="0") for k in range(rows)))
 
 
+def keep(row: int) -> Program:
+    """Write the tags down, where the next decay needs the latch (a late reset)."""
+    return Program("fire", (Cycle(x="G", carry="0", w=(("K", row),)),))
+
+
+def fetch(row: int) -> Program:
+    """The tags of the last step, back in their latch."""
+    return Program("reset", (_tag("K", row),))
+
+
+@dataclass(frozen=True)
+class Leak:
+    """All that a decay program depends on.
+
+    each: one factor for each neuron. β then lies in `bits` rows of K; `ks` are the
+    shifts in use, a row of tags each. rows: λ of each neuron lies in rows L.
+    """
+
+    law: str
+    B: int
+    A: int
+    beta: int = 0  # or k of a shift, where it is one for all
+    n: int = 0
+    rows: bool = False
+    signed: bool = False
+    rounding: str = "nearest"
+    bits: int = 0
+    ks: tuple[int, ...] = ()
+
+    @property
+    def tags(self) -> bool:
+        """Whether the decay needs the latch G, so that the last spikes are lost."""
+        return self.law in ("shrink", "floor", "drift") or bool(self.bits or self.ks)
+
+    @property
+    def held(self) -> int:
+        """Rows of K that hold β, or the tags of each k."""
+        return self.bits + len(self.ks)
+
+    def program(self, ports: int = 2) -> Program:
+        """The cycles of the decay, for a cell with one or two read ports."""
+        B, how = self.B, self.rounding
+        if self.law == "shift":
+            each = shift_each(B, self.ks, how, ports)
+            found = each if self.ks else shift(B, self.beta, how)
+        elif self.law == "exponential":
+            each = exponential_each(B, self.bits, self.n, how)
+            one = exponential(B, self.beta, self.n, self.signed, how)
+            found = each if self.bits else one
+        else:
+            found = self._linear()
+        latch = "T" if self.law in ("shift", "exponential") else "G"
+        return one_port(found, latch) if ports == 1 else found
+
+    def _linear(self) -> Program:
+        """The laws with a λ, or with no decay at all."""
+        if self.law == "shrink":
+            return shrink(self.B, self.rows)
+        if self.law in ("floor", "floor_after"):
+            return floor(self.B, self.B if self.law == "floor" else self.A, self.rows)
+        if self.law == "drift":
+            return drift(self.B, self.A, self.rows)
+        return Program("decay", ())
+
+
 def decay(
-    law: str, B: int, A: int, beta=0, n=0, per_neuron=False, signed=False, ports=2
-) -> Program:
+    law: str, B: int, A: int, beta=0, n=0, per_neuron=False, signed=False, ports=2,
+    rounding=None,
+) -> Program:  # fmt: skip
     """The decay program of a law; λ is a register or rows, β is in the program."""
-    if ports == 1:
-        latch = "T" if law in ("shift", "exponential") else "G"
-        return one_port(decay(law, B, A, beta, n, per_neuron, signed), latch)
-    if law == "shrink":
-        return shrink(B, per_neuron)
-    if law == "floor":
-        return floor(B, B, per_neuron)
-    if law == "floor_after":
-        return floor(B, A, per_neuron)
-    if law == "drift":
-        return drift(B, A, per_neuron)
-    if law == "shift":
-        return shift(B, beta)
-    if law == "exponential":
-        return exponential(B, beta, n, signed)
-    return Program("decay", ())
+    how = rounding or ("floor" if law == "shift" else "nearest")
+    return Leak(law, B, A, beta, n or 0, per_neuron, signed, how).program(ports)

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.checkpoints import CLIPS, Checkpoint, Layer, pair
 from lindecay.settings import Fault
 from lindecay.sram.place.linear import plan_layer
 from lindecay.sram.place.plans import LayerPlan, Mapping
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.place.wiring import dense_kernel, flat, often, size, tiled
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class TiledPlan:
     layer: Layer
     tile: LayerPlan
     places: tuple[int, int]  # (th, tw) of one tile
+    bundles: tuple = ()
+    kernel: int = 0  # weights of a neuron
 
     name = property(lambda self: self.tile.name)
     bits = property(lambda self: self.tile.bits)
@@ -42,7 +45,7 @@ class TiledPlan:
     @property
     def inputs(self) -> int:
         """Channels that the weights see."""
-        return int(np.prod(self.layer.seen))
+        return sum(map(size, self.bundles))
 
     @property
     def outputs(self) -> int:
@@ -70,14 +73,14 @@ class TiledPlan:
     @property
     def unconnected(self) -> float:
         """Share of a tile's weight cells that hold 0 because nothing connects there."""
-        return 1 - self.layer.w[0].size / self.tile.inputs
+        return 1 - self.kernel / self.tile.inputs
 
     @property
     def cells_used(self) -> int:
         """Bits that hold something; the zeros of what is not connected do not count."""
         p = self.tile
         own = p.bases["W"] + (p.row_tiles - 1) * p.sum_rows
-        return self.outputs * (own + self.layer.w[0].size * p.bits)
+        return self.outputs * (own + self.kernel * p.bits)
 
     @property
     def utilisation(self) -> float:
@@ -85,30 +88,58 @@ class TiledPlan:
         return self.cells_used / (self.macros * self.tile.rows * self.tile.cols)
 
 
-def unrolled(layer: Layer, th: int, tw: int) -> Layer:
-    """th x tw places of a convolution as a linear layer, [channels·th·tw, C·ph·pw]."""
-    out, C, tall, wide = layer.w.shape
-    s = layer.stride
-    high, broad = (th - 1) * s + tall, (tw - 1) * s + wide
-    w = np.zeros((out, th, tw, C, high, broad), np.int8)
+def reach(b, th: int, tw: int) -> tuple[int, int]:
+    """Rows and columns of inputs that th x tw places see."""
+    sides = zip((th, tw), pair(b.stride), pair(b.dilation), b.w.shape[2:])
+    return tuple((n - 1) * s + d * (k - 1) + 1 for n, s, d, k in sides)
+
+
+def _window(b, th: int, tw: int, ones: bool) -> np.ndarray:
+    """th x tw places of one bundle, int8 [channels·th·tw, C·ph·pw]."""
+    kernel = dense_kernel(b, ones)
+    out, C, tall, wide = kernel.shape
+    (s, z), (d, e) = pair(b.stride), pair(b.dilation)
+    w = np.zeros((out, th, tw, C, *reach(b, th, tw)), np.int8)
     for i in range(th):
+        rows = slice(i * s, i * s + d * (tall - 1) + 1, d)
         for k in range(tw):
-            w[:, i, k, :, i * s : i * s + tall, k * s : k * s + wide] = layer.w
+            w[:, i, k, :, rows, k * z : k * z + e * (wide - 1) + 1 : e] = kernel
+    return w.reshape(out * th * tw, -1)
+
+
+def unrolled(layer: Layer, th: int, tw: int, bundles=None, ones=False) -> Layer:
+    """th x tw places of a convolution as a linear layer, [channels·th·tw, C·ph·pw].
+
+    bundles: its synapses, by default those of its own fields alone; their windows lie
+    side by side. ones: where it connects, instead of the weights.
+    """
+    parts = [_window(b, th, tw, ones) for b in bundles or (layer,)]
     rows = {key: getattr(layer, key) for key in ("theta", "lam", "bias", "beta")}
     rows = {
-        key: value if value is None or not np.ndim(value) else np.repeat(value, th * tw)
+        key: np.repeat(value, th * tw)
+        if np.ndim(value) and np.size(value) > 1
+        else value
         for key, value in rows.items()
     }
-    flat = {"w": w.reshape(out * th * tw, -1), "plane": None, "pool": 1}
-    return replace(layer, **flat, **rows, stride=1, padding=0)
+    plain = {"plane": None, "pool": 1, "dilation": 1, "groups": 1, "pooling": "or"}
+    w = np.concatenate(parts, axis=1)
+    return replace(layer, w=w, **plain, **rows, stride=1, padding=0, more=())
 
 
-def plan_tiles(ck: Checkpoint, layer: Layer, spec: MacroSpec) -> TiledPlan:
+def plan_tiles(
+    ck: Checkpoint, layer: Layer, spec: MacroSpec, bundles=None, most: int = 1
+) -> TiledPlan:
     """Lay a convolution onto macros: the tile that takes the fewest of them.
+
+    Args:
+        ck: law, reset and grid of this layer (`Checkpoint.of`).
+        bundles: its synapses, by default those of its own fields alone.
+        most: events of an input of the clips that a step may hold.
 
     Raises:
         Fault: names the dimension that does not fit and the least that would do.
     """
+    bundles = bundles or (layer,)
     out, high, wide = layer.map
     if out > spec.cols:
         raise Fault(
@@ -117,28 +148,50 @@ def plan_tiles(ck: Checkpoint, layer: Layer, spec: MacroSpec) -> TiledPlan:
             found=f"{spec.cols}",
             do=f"use MacroSpec(cols={out}).",
         )
-    one = plan_layer(ck, unrolled(layer, 1, 1), spec)  # widths are those of any tile
+    one = _tile(ck, layer, spec, bundles, most, 1, 1)  # widths are those of any tile
     home = (spec.rows - one.bases["W"]) // layer.bits
     more = max((spec.rows - one.sum_rows) // layer.bits, 1)
     best = None
     for th in range(1, high + 1):
         for tw in range(1, min(wide, spec.cols // (out * th)) + 1):
             tiles = -(-high // th) * -(-wide // tw)
-            wordlines = _wordlines(layer, th, tw)
+            wordlines = sum(_wordlines(b, th, tw) for b in bundles)
             macros = tiles * (1 + max(0, -(-(wordlines - home) // more)))
             found = (macros, tiles * wordlines, th, tw)
             best = found if best is None else min(best, found)
     th, tw = best[2:]
-    return TiledPlan(layer, plan_layer(ck, unrolled(layer, th, tw), spec), (th, tw))
+    tile = _tile(ck, layer, spec, bundles, most, th, tw)
+    connected = int(sum(b.w[0].size for b in bundles))
+    return TiledPlan(layer, tile, (th, tw), tuple(bundles), connected)
 
 
-def _wordlines(layer: Layer, th: int, tw: int) -> int:
-    sides = zip((th, tw), layer.w.shape[2:])
-    high, wide = ((n - 1) * layer.stride + k for n, k in sides)
-    return layer.w.shape[1] * high * wide
+def _tile(ck, layer, spec, bundles, most: int, th: int, tw: int) -> LayerPlan:
+    """One tile of th x tw places as a fully connected layer."""
+    parts = []
+    for b in bundles:
+        again = b.pool**2 if b.pooling == "sum" else 1
+        again *= most if getattr(b, "source", None) in (CLIPS, None) else 1
+        parts.append(np.full(_wordlines(b, th, tw), again, np.int64))
+    flat = unrolled(layer, th, tw, bundles)
+    return plan_layer(ck, flat, spec, np.concatenate(parts))
 
 
-def plan(ck: Checkpoint, spec: MacroSpec) -> Mapping:
-    """Lay a network onto macros, layer by layer."""
-    ways = {"conv": plan_tiles, "linear": plan_layer}
-    return Mapping(spec, tuple(ways[x.kind](ck, x, spec) for x in ck.layers))
+def _wordlines(b, th: int, tw: int) -> int:
+    high, wide = reach(b, th, tw)
+    return b.seen[0] * high * wide
+
+
+def plan(ck: Checkpoint, spec: MacroSpec, most: int = 1) -> Mapping:
+    """Lay a network onto macros, layer by layer.
+
+    most: events of an input of the clips that a step may hold.
+    """
+    plans = []
+    for i, layer in enumerate(ck.layers):
+        own, bundles = ck.of(layer), ck.bundles(i)
+        if tiled(layer, bundles):
+            plans.append(plan_tiles(own, layer, spec, bundles, most))
+        else:
+            one, _ = flat(layer, bundles)
+            plans.append(plan_layer(own, one, spec, often(bundles, most)))
+    return Mapping(spec, tuple(plans), most)

@@ -13,8 +13,9 @@ one tile. Widths come from the trained weights: no sum can wrap, in any order of
 import numpy as np
 from numba import njit
 
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.checkpoints import Checkpoint, Layer
 from lindecay.settings import Fault
+from lindecay.sram.isa.programs import Leak
 from lindecay.sram.place.plans import LayerPlan, Merge
 from lindecay.sram.place.spec import MacroSpec
 
@@ -28,28 +29,33 @@ def bits_for(low: int, high: int) -> int:
     return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
 
 
-def _sums(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Most negative and most positive sum of each neuron, int64 [outputs]."""
-    return _ends(np.ascontiguousarray(w))
+def _sums(w: np.ndarray, often=None) -> tuple[np.ndarray, np.ndarray]:
+    """Most negative and most positive sum of each neuron, int64 [outputs].
+
+    often: how many events of an input a step may hold, int64 [inputs]; 1 by default.
+    """
+    many = np.ones(w.shape[1], np.int64) if often is None else often
+    return _ends(np.ascontiguousarray(w), many)
 
 
 @njit(cache=True)
-def _ends(w):
+def _ends(w, often):
     low, high = np.zeros(len(w), np.int64), np.zeros(len(w), np.int64)
     for j in range(w.shape[0]):
-        down = up = np.int32(0)
+        down = up = np.int64(0)
         for i in range(w.shape[1]):
-            value = np.int32(w[j, i])
-            down, up = down + min(value, np.int32(0)), up + max(value, np.int32(0))
+            value = w[j, i] * often[i]
+            down, up = down + min(value, 0), up + max(value, 0)
         low[j], high[j] = down, up
     return low, high
 
 
-def _sums_of_tiles(w: np.ndarray, tile_of: np.ndarray, tiles: int) -> list[tuple]:
+def _sums_of_tiles(w, often, tile_of: np.ndarray, tiles: int) -> list[tuple]:
     """The same for the inputs of each row tile."""
     order = np.argsort(tile_of, kind="stable")
     ends = np.cumsum(np.bincount(tile_of, minlength=tiles))[:-1]
-    return [_sums(part) for part in np.split(w[:, order], ends, axis=1)]
+    parts = np.split(w[:, order], ends, axis=1), np.split(often[order], ends)
+    return [_sums(*part) for part in zip(*parts)]
 
 
 def check_layer(ck: Checkpoint, layer: Layer) -> None:
@@ -59,20 +65,30 @@ def check_layer(ck: Checkpoint, layer: Layer) -> None:
     _within(layer, "theta", layer.row("theta"), 0, ck.v_max)
     _within(layer, "lambda", layer.row("lam"), 0, ck.v_max)
     if layer.beta is not None and ck.law == "exponential":
-        most = (1 << layer.beta_shift) - 1
-        _within(layer, "beta", np.atleast_1d(layer.beta), 0, most)
-    if ck.reset == "late" and ck.law in ("shrink", "floor", "drift"):
-        raise Fault(
-            f"{layer.name}: a late reset has no array form under the law {ck.law!r}",
-            expected="reset at once: the decay needs the tag that the spike left",
-            found="reset 'late'",
-        )
-    if layer.beta is not None and np.size(layer.beta) != 1:
-        raise Fault(
-            f"{layer.name}: beta per neuron has no program",
-            expected="one beta for the layer",
-            found=f"{np.size(layer.beta)}",
-        )
+        _within(layer, "beta", np.atleast_1d(layer.beta), 0, 1 << layer.beta_shift)
+    if layer.beta is not None and ck.law == "shift":
+        _within(layer, "k of the shift", np.atleast_1d(layer.beta), 0, 31)
+
+
+def leak_of(ck: Checkpoint, layer: Layer, A: int = 0, signed: bool = False) -> Leak:
+    """What the decay program of a layer depends on.
+
+    A β of 2^n (no leak) takes a row more than n: 256 at n = 8 lies in nine rows.
+    """
+    factors = np.unique(layer.row("beta")).tolist()
+    one, n = len(factors) == 1, layer.beta_shift or 0
+    told = {"rows": len(set(layer.row("lam").tolist())) > 1, "signed": signed}
+    if ck.law == "exponential" and not one:
+        told["bits"] = int(factors[-1]).bit_length()
+    if ck.law == "shift" and not one:
+        told["ks"] = tuple(factors)
+    told |= {"rounding": ck.rounding} if ck.law in ("exponential", "shift") else {}
+    return Leak(ck.law, ck.B, A, factors[0] if one else 0, n, **told)
+
+
+def tags_kept(ck: Checkpoint, layer: Layer) -> bool:
+    """Whether a late reset must keep its tags in a row: the decay needs their latch."""
+    return ck.reset == "late" and leak_of(ck, layer).tags
 
 
 def _within(layer: Layer, what: str, values: np.ndarray, low: int, high: int) -> None:
@@ -85,10 +101,11 @@ def _within(layer: Layer, what: str, values: np.ndarray, low: int, high: int) ->
         )
 
 
-def membrane_rows(ck: Checkpoint, layer: Layer) -> int:
+def membrane_rows(ck: Checkpoint, layer: Layer, often=None) -> int:
     """A: rows in which no sum of a step can wrap, at least one above B."""
-    low, high = (int(s.max()) << ck.f for s in (-_sums(layer.w)[0], _sums(layer.w)[1]))
-    bias = [0] if layer.bias is None else layer.bias.tolist()
+    down, up = _sums(layer.w, often)
+    low, high = int(-down.min()) << ck.f, int(up.max()) << ck.f
+    bias = layer.row("bias").tolist()
     low, high = low - min(0, *bias, 0), high + max(0, *bias, 0)
     if ck.law in ("drift", "floor_after"):
         low += int(layer.row("lam").max())
@@ -102,8 +119,10 @@ def _home(ck: Checkpoint, layer: Layer, A: int) -> tuple[dict[str, int], int]:
     rows["L"] = ck.B - 1 if len(set(layer.row("lam").tolist())) > 1 else 0
     rows["H"] = ck.B - 1 if len(set(layer.row("theta").tolist())) > 1 else 0
     rows["M"] = ck.B + layer.beta_shift if ck.law == "exponential" else 0
-    bias = layer.bias
-    rows["bias"] = 0 if bias is None else bits_for(int(bias.min()), int(bias.max()))
+    rows["K"] = leak_of(ck, layer).held + tags_kept(ck, layer)
+    bias = layer.row("bias")
+    some = layer.bias is not None
+    rows["bias"] = bits_for(int(bias.min()), int(bias.max())) if some else 0
     first = np.cumsum([0, *rows.values()]).tolist()
     return dict(zip([*rows, "W"], first)), rows["bias"]
 
@@ -117,17 +136,22 @@ def _deal(inputs: int, room: list[int], how: str) -> tuple[np.ndarray, np.ndarra
     return tile.copy(), slot.copy()
 
 
-def plan_layer(ck: Checkpoint, layer: Layer, spec: MacroSpec) -> LayerPlan:
+def plan_layer(ck: Checkpoint, layer: Layer, spec: MacroSpec, often=None) -> LayerPlan:
     """Lay one fully connected layer onto macros.
+
+    Args:
+        ck: law, reset and grid of this layer (`Checkpoint.of`).
+        often: events of an input that a step may hold, int64 [inputs]; 1 by default.
 
     Raises:
         Fault: names the dimension that does not fit and the least that would do.
     """
     check_layer(ck, layer)
     outputs, inputs = layer.w.shape
-    A = membrane_rows(ck, layer)
+    often = np.ones(inputs, np.int64) if often is None else often
+    A = membrane_rows(ck, layer, often)
     bases, bias_bits = _home(ck, layer, A)
-    low, high = _sums(layer.w)
+    low, high = _sums(layer.w, often)
     sum_rows = max(bits_for(int(low.min()), int(high.max())), layer.bits)
     at_home = max(spec.rows - bases["W"], 0) // layer.bits
     elsewhere = max(spec.rows - sum_rows, 0) // layer.bits
@@ -141,7 +165,7 @@ def plan_layer(ck: Checkpoint, layer: Layer, spec: MacroSpec) -> LayerPlan:
         )
     more = max(0, -(-(inputs - at_home) // max(elsewhere, 1)))
     tile_of, slot_of = _deal(inputs, [at_home] + [elsewhere] * more, spec.deal)
-    bounds = _sums_of_tiles(layer.w, tile_of, more + 1)
+    bounds = _sums_of_tiles(layer.w, often, tile_of, more + 1)
     return LayerPlan(
         name=layer.name,
         inputs=inputs,

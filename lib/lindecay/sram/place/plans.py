@@ -81,6 +81,7 @@ class Mapping:
 
     spec: MacroSpec
     layers: tuple[LayerPlan, ...]
+    most: int = 1  # events of an input of the clips that a step may hold
 
     @property
     def macros(self) -> int:

@@ -97,7 +97,8 @@ class Array:
         line = self._line(cycle, B, i)
         turn = {"": zero, "~": ~zero, "^T": self.T, "^~T": ~self.T}[cycle.invert]
         Y = line ^ turn
-        rest = {"": zero, "0": zero, "1": ~zero, "~T": ~self.T, "C": self.C}
+        rest = {"": zero, "0": zero, "1": ~zero, "~T": ~self.T}
+        rest |= {"C": self.C, "~C": ~self.C}
         carry = rest[cycle.carry]
         total = X ^ Y ^ carry
         selected, before, after = self._write(cycle, total, program, i)

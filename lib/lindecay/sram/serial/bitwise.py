@@ -11,16 +11,17 @@ from collections import defaultdict
 
 import numpy as np
 
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
-from lindecay.integer import LayerTrace, as_events, fits, pooled
-from lindecay.quantization import Checkpoint
+from lindecay.integer import LayerTrace, Walk
 from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.place.wiring import joined
 from lindecay.sram.serial.array import Array
 from lindecay.sram.serial.machine import LayerMachine
-from lindecay.sram.serial.macro import build
+from lindecay.sram.serial.macro import build, most_events, now
 from lindecay.sram.serial.planes import unpack
 from lindecay.sram.serial.tiles import TiledMachine
 
@@ -86,7 +87,7 @@ class BitMachine:
         return U, self.home.peek("V", self.plan.B), fired
 
     def _plain(self, name: str, events) -> None:
-        self.go(name, self.machine.programs[name], base=self.plan.bases["bias"])
+        self.go(name, self.machine.programs[name])
 
     def _accumulate(self, name: str, events) -> None:
         for i in events:
@@ -104,24 +105,54 @@ class BitMachine:
             self.go(name, merge, m.dst)
 
 
-def run_layer(
-    machine: LayerMachine, indptr, channel, clips: int, steps: int
-) -> tuple[LayerTrace, Ledger]:
-    """One layer, or tile, over clips; events as CSR over (clip, step)."""
-    bits, shape = BitMachine(machine), (clips, steps, machine.plan.outputs)
-    U, V = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    S = np.zeros(shape, np.uint8)
-    for c in range(clips):
-        bits.clear()
-        for t in range(steps):
-            here = c * steps + t
-            seen = channel[indptr[here] : indptr[here + 1]]
-            U[c, t], V[c, t], S[c, t] = bits.step(seen)
-    name = machine.plan.name
-    ledger = Ledger({(name, key): counts for key, counts in bits.books.items()})
-    total = ledger.total()
-    done = total.cleared, total.clamped, len(channel) * machine.plan.outputs
-    return LayerTrace(name, U, V, S, *done), ledger
+class Bits:
+    """A layer, or all tiles of a convolution, in single bits; states step by step."""
+
+    def __init__(self, machine, clips: int, steps: int):
+        self.machine = machine
+        self.tiled = isinstance(machine, TiledMachine)
+        tiles = list(machine.tiles()) if self.tiled else [machine]
+        self.parts = [BitMachine(tile) for tile in tiles]
+        shape = (clips, steps, machine.plan.outputs)
+        self.U, self.V = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        self.S = np.zeros(shape, np.uint8)
+        self.sops = 0
+
+    def step(self, events: np.ndarray, c: int, t: int) -> None:
+        """One step of one clip; `events` are inputs of the layer."""
+        dealt = self._dealt(events)
+        for mine, part, seen in zip(self.machine.neurons, self.parts, dealt):
+            if t == 0:
+                part.clear()
+            held = mine >= 0
+            for whole, own in zip((self.U, self.V, self.S), part.step(seen)):
+                whole[c, t, mine[held]] = own[held]
+        self.sops += int(self.machine.wires.fan[self._entries(events)].sum())
+
+    def _entries(self, events) -> np.ndarray:
+        first = self.machine.wires.first
+        spans = [np.arange(first[e], first[e + 1]) for e in events]
+        return np.concatenate([np.zeros(0, np.int64), *spans])
+
+    def _dealt(self, events) -> list[np.ndarray]:
+        """What each tile's queues get."""
+        if not self.tiled:
+            return [events]
+        row = np.array([0, len(events)], np.int64)
+        return [seen for _, seen in self.machine.events(row, events.astype(np.int32))]
+
+    def trace(self) -> LayerTrace:
+        total = self.ledger().total()
+        done = total.cleared, total.clamped, self.sops
+        last = self.V[:, -1]
+        return LayerTrace(self.machine.plan.name, self.U, self.V, self.S, *done, last)
+
+    def ledger(self) -> Ledger:
+        """The counters of COMPARED, over all tiles."""
+        name, out = self.machine.plan.name, Ledger()
+        for part in self.parts:
+            out += Ledger({(name, key): counts for key, counts in part.books.items()})
+        return out
 
 
 def emulate(
@@ -132,22 +163,16 @@ def emulate(
     Returns:
         the trace of each layer, and a ledger that holds the counters of COMPARED.
     """
-    fits(ck, clips)
-    _, machines = build(ck, spec or MacroSpec())
-    indptr, channel, states, ledger = clips.indptr, clips.channel, [], Ledger()
-    told = len(clips), ck.steps
-    for layer, machine in zip(ck.layers, machines):
-        indptr, channel = pooled(layer, indptr, channel)
-        if isinstance(machine, TiledMachine):
-            events = machine.events(indptr, channel)
-            pairs = zip(machine.tiles(), events)
-            parts = [run_layer(tile, *seen, *told) for tile, seen in pairs]
-            state, book = machine.joined(parts, events)
-        else:
-            state, book = run_layer(machine, indptr, channel, *told)
-        states, ledger = [*states, state], ledger + book
-        indptr, channel = as_events(state.S)
-    return states, ledger
+    walk = Walk(ck, clips)
+    _, machines = build(ck, spec or MacroSpec(), most_events(clips))
+    layers = [Bits(machine, len(clips), ck.steps) for machine in machines]
+    for c in range(len(clips)):
+        for t in range(ck.steps):
+            for i, layer in enumerate(layers):
+                parts = [now(walk, layers, b, c, t) for b in ck.bundles(i)]
+                layer.step(joined(ck.bundles(i), parts)[1], c, t)
+    ledger = sum((layer.ledger() for layer in layers), Ledger())
+    return [layer.trace() for layer in layers], ledger
 
 
 def differences(

@@ -7,13 +7,16 @@ Weights lie as bits in `cells`; the sequencer broadcasts λ and θ where they ar
 value for the layer, otherwise they are rows.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.checkpoints import Checkpoint, Layer
 from lindecay.sram.isa import programs as microcode
 from lindecay.sram.isa.encoding import encode
-from lindecay.sram.isa.programs import Program
+from lindecay.sram.isa.programs import Cycle, Program
 from lindecay.sram.ledger import PROGRAMS
+from lindecay.sram.place.linear import leak_of, tags_kept
 from lindecay.sram.place.plans import LayerPlan
 from lindecay.sram.place.spec import MacroSpec
 from lindecay.sram.serial.planes import COLUMNS, WORDS, aligned, pack
@@ -23,6 +26,21 @@ ONE = [name for name in PROGRAMS if name not in MANY]
 ID = np.array([ONE.index(n) if n in ONE else -1 for n in PROGRAMS], np.int64)
 
 
+@dataclass(frozen=True)
+class Wires:
+    """Where the events of each input go, int64: entries first[i] … first[i + 1] - 1.
+
+    tile: a tile of columns; local: the input's number there; fan: neurons that it
+    reaches there; zeros: those of them with a weight of 0.
+    """
+
+    first: np.ndarray
+    tile: np.ndarray
+    local: np.ndarray
+    fan: np.ndarray
+    zeros: np.ndarray
+
+
 class LayerMachine:
     """One layer on its macros: bits, programs, schedule. Open to be looked at.
 
@@ -30,8 +48,20 @@ class LayerMachine:
     a merge); `schedule` names what a step does, in order. Tests break both on purpose.
     """
 
-    def __init__(self, ck: Checkpoint, layer: Layer, plan: LayerPlan, spec: MacroSpec):
+    def __init__(
+        self,
+        ck: Checkpoint,
+        layer: Layer,
+        plan: LayerPlan,
+        spec: MacroSpec,
+        linked=None,
+    ):
+        """`ck` speaks for this layer (`Checkpoint.of`).
+
+        linked: where a neuron is connected, bool [outputs, inputs]; None: everywhere.
+        """
         self.layer, self.plan, self.spec, self.law = layer, plan, spec, ck.law
+        self.linked = np.ones(layer.w.shape, bool) if linked is None else linked
         self.words = WORDS * -(-plan.outputs // COLUMNS)
         self.used = aligned(pack(np.ones(plan.outputs, bool)))
         self.cells = np.zeros((plan.row_tiles, plan.rows, self.words), np.uint64)
@@ -54,7 +84,16 @@ class LayerMachine:
         if "H" in self._rows_held():
             self._store(p.bases["H"], theta, ck.B - 1)
         if p.bias_bits:
-            self._store(p.bases["bias"], self.layer.bias, p.bias_bits)
+            self._store(p.bases["bias"], self.layer.row("bias"), p.bias_bits)
+        self._factors(ck, self.layer.row("beta"))
+
+    def _factors(self, ck: Checkpoint, factors: np.ndarray) -> None:
+        """β of each neuron in binary, or a row of tags for each k in use."""
+        leak, first = leak_of(ck, self.layer), self.plan.bases["K"]
+        if leak.bits:
+            self._store(first, factors, leak.bits)
+        for i, k in enumerate(leak.ks):
+            self._store(first + i, (factors == k).astype(np.int64), 1)
 
     def _rows_held(self) -> str:
         b = self.plan.bases
@@ -65,31 +104,57 @@ class LayerMachine:
         self.cells[0, base : base + bits] = pack(planes)
 
     def bases(self, tile: int) -> list[int]:
-        """First row of each space (V, W, L, H, M) on a row tile."""
+        """First row of each space (V, W, L, H, M, K, I) on a row tile."""
         b = self.plan.bases
         if tile == 0:
-            return [0, b["W"], b["L"], b["H"], b["M"]]
-        return [0, self.plan.weight_base(tile), 0, 0, 0]
+            return [0, *(b[space] for space in "WLHMK"), b["bias"]]
+        return [0, self.plan.weight_base(tile), 0, 0, 0, 0, 0]
 
-    def zero_weights(self) -> np.ndarray:
-        """For each input, the neurons whose weight is 0, int64 [inputs]."""
-        p = self.plan
-        held = np.zeros((p.inputs, self.words), np.uint64)
-        for k in range(p.bits):
-            held |= self.cells[p.tile_of, p.weight_row + k]
-        return p.outputs - np.bitwise_count(held).sum(1, dtype=np.int64)
+    @property
+    def own_rows(self) -> int:
+        """Rows before the weights, on the row tile that has most of them."""
+        return max(self.plan.bases["W"], self.plan.sum_rows)
+
+    def fan_out(self, used=slice(None)) -> np.ndarray:
+        """For each input, the neurons that it reaches, int64 [inputs]."""
+        return self.linked[used].sum(0, dtype=np.int64)
+
+    def zero_weights(self, used=slice(None)) -> np.ndarray:
+        """For each input, the neurons that it reaches with a weight of 0."""
+        silent = self.linked[used] & (self.layer.w[used] == 0)
+        return silent.sum(0, dtype=np.int64)
+
+    @property
+    def wires(self) -> "Wires":
+        """Every input's wordline: all columns follow it."""
+        every = np.arange(self.plan.inputs, dtype=np.int64)
+        first = np.arange(self.plan.inputs + 1, dtype=np.int64)
+        return Wires(first, 0 * every, every, self.fan_out(), self.zero_weights())
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """Neuron of each column of each tile of columns: here one, [1, outputs]."""
+        return np.arange(self.plan.outputs, dtype=np.int64)[None]
 
     def check(self) -> None:
         """Refuse programs that break a port rule or leave the array."""
         names = microcode.SPACES
         for program, tile in self._listed():
             bases = dict(zip(names, self.bases(tile)))
-            if program.name == "bias":
-                bases["W"] = self.plan.bases["bias"]
             last = self.plan.slot_of[self.plan.tile_of == tile].max(initial=0)
             if program.name == "accumulate":
                 bases["W"] += int(last) * self.plan.bits
             microcode.check(program, bases, self.plan.rows, self.spec.ports)
+            self._apart(program, bases)
+
+    def _apart(self, program: Program, bases: dict[str, int]) -> None:
+        """Refuse a program that takes a row of weights for one of its own."""
+        for i, cycle in enumerate(program.cycles):
+            for space, k in cycle.a + cycle.b + cycle.w:
+                most = self.plan.bits if space == "W" else self.own_rows - bases[space]
+                if k >= most or (space, k) in cycle.w and space == "W":
+                    told = f"{space}{k}"
+                    microcode.refuse("no such row", program.name, i, told, f"< {most}")
 
     def _listed(self) -> list[tuple[Program, int]]:
         """Every program with the row tile that runs it, in the order of the table."""
@@ -101,13 +166,14 @@ class LayerMachine:
             one += [(drain, m.src), (merge, m.dst)]
         return one
 
-    def table(self):
-        """All programs in one table: rows, masks, first cycle of each, and names."""
+    def table(self) -> tuple[np.ndarray, ...]:
+        """All programs in one table: rows, masks, first cycle, and sums of each."""
         programs = [program for program, _ in self._listed()]
         coded = [encode(program) for program in programs]
-        starts = np.cumsum([0, *map(len, programs)])
+        starts = np.cumsum([0, *map(len, programs)]).astype(np.int64)
         rows, masks = (np.concatenate([c[i] for c in coded]) for i in (0, 1))
-        return rows, masks, starts.astype(np.int64), [p.name for p in programs]
+        sums = np.array([_sums(program) for program in programs], np.int64)
+        return rows, masks, starts, sums
 
     def merge_table(self) -> np.ndarray:
         """int64 [merges, 5]: round, dst, src, program of the drain, bits sent."""
@@ -117,28 +183,45 @@ class LayerMachine:
         return np.array(rows, np.int64).reshape(-1, 5)
 
 
+def _sums(program: Program) -> list[int]:
+    """Cycles, read wordlines, write wordlines and additions of a program."""
+    told = [(len(c.a) + len(c.b), len(c.w), c.adds) for c in program.cycles]
+    return [len(told), *(sum(column) for column in zip(*told))] if told else [0] * 4
+
+
 def _programs(ck: Checkpoint, layer: Layer, p: LayerPlan, spec: MacroSpec) -> dict:
     ports = spec.ports
-    per_lam, per_theta = p.bases["H"] > p.bases["L"], p.bases["M"] > p.bases["H"]
-    beta = 0 if layer.beta is None else int(layer.beta)
-    bias = microcode.accumulate(0, p.A, p.bias_bits, ports).cycles
+    per_theta = p.bases["M"] > p.bases["H"]
+    leak = leak_of(ck, layer, p.A, spec.signed_beta)
+    bias = microcode.accumulate(0, p.A, p.bias_bits, ports, "I")
+    wide = p.A if (ck.law, ck.reset) == ("drift", "late") else p.B
     low = [p.f] + [0] * (p.row_tiles - 1)
-    return {
+    found = {
         "clear": microcode.clear(p.B),
-        "decay": microcode.decay(
-            ck.law, p.B, p.A, beta, layer.beta_shift, per_lam, spec.signed_beta, ports
-        ),
+        "decay": leak.program(ports),
         "extend": microcode.extend(p.B, p.A),
-        "bias": Program("bias", bias if p.bias_bits else ()),
+        "bias": bias if p.bias_bits else Program("bias", ()),
         "clamp": microcode.clamp(p.B, p.A, ports),
         "fire": microcode.fire(p.B, per_theta, ports),
-        "reset": microcode.reset(ck.reset, p.B, per_theta, ports),
+        "reset": microcode.reset(ck.reset, p.B, per_theta, ports, wide),
         "accumulate": [
             microcode.accumulate(a, a + width, p.bits, ports)
             for a, width in zip(low, p.widths)
         ],
         "drain": [microcode.drain(m.sent) for m in p.merges],
         "merge": [microcode.merge(m.low, m.own, m.sent, m.width) for m in p.merges],
+    }
+    return _with_tags(found, leak.held) if tags_kept(ck, layer) else found
+
+
+def _with_tags(programs: dict, row: int) -> dict:
+    """A late reset whose tags wait in a row while the decay uses their latch."""
+    kept = microcode.keep(row)
+    rest = Cycle(w=kept.cycles[0].w, value="0")
+    return programs | {
+        "clear": programs["clear"] + Program("clear", (rest,)),
+        "fire": programs["fire"] + kept,
+        "reset": microcode.fetch(row) + programs["reset"],
     }
 
 

@@ -12,20 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lindecay import integer
+from lindecay.checkpoints import CLIPS, Checkpoint
 from lindecay.events import Clips
-from lindecay.integer import LayerTrace, Trace, as_events, fits, pooled
-from lindecay.quantization import Checkpoint
-from lindecay.sram.isa.encoding import port_fault
-from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
+from lindecay.integer import LayerTrace, Trace, Walk
+from lindecay.sram.ledger import Ledger
 from lindecay.sram.place.conv import plan
 from lindecay.sram.place.plans import Mapping
 from lindecay.sram.place.spec import MacroSpec
-from lindecay.sram.serial import sliced
-from lindecay.sram.serial.machine import ID, ONE, LayerMachine
-from lindecay.sram.serial.planes import aligned
+from lindecay.sram.place.wiring import flat, joined, tiled
+from lindecay.sram.serial.machine import LayerMachine
+from lindecay.sram.serial.runner import Runner
 from lindecay.sram.serial.tiles import TiledMachine
-
-_F = {name: i for i, name in enumerate(FIELDS)}
 
 
 @dataclass
@@ -38,7 +36,7 @@ class Run:
 
 
 def run_layer(
-    machine: LayerMachine,
+    machine: LayerMachine | TiledMachine,
     indptr: np.ndarray,
     channel: np.ndarray,
     clips: int,
@@ -47,72 +45,41 @@ def run_layer(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[LayerTrace, Ledger]:
     """One layer over all clips; events as CSR over (clip, step)."""
-    p, words = machine.plan, machine.words
-    machine.check()
-    rows, masks, starts, names = machine.table()
-    shape = (clips, steps, p.outputs)
-    U, V = (np.zeros(shape if record else (0, 0, 0), np.int32) for _ in range(2))
-    S = np.zeros(shape, np.uint8)
-    counts = np.zeros((len(PROGRAMS), len(FIELDS)), np.int64)
-    err = np.zeros(3, np.int64)
-    bases = np.array([machine.bases(t) for t in range(p.row_tiles)], np.int64)
-    cells = aligned(machine.cells)
-    latches = aligned(np.zeros(p.row_tiles * 3 * words, np.uint64))
-    bus = aligned(np.zeros(sliced.LONGEST * words, np.uint64))
-    schedule = np.array([PROGRAMS.index(name) for name in machine.schedule], np.int64)
-    zeros, merges = machine.zero_weights(), machine.merge_table()
-    busiest = int(np.diff(indptr).max(initial=0))
-    work = np.zeros((max(busiest, 2 * len(merges), 1), 4), np.int64)
+    runner = Runner(machine, clips, steps, record, int(np.diff(indptr).max(initial=0)))
     chunk = max(1, clips if progress is None else -(-clips // 20))
     for first in range(0, clips, chunk):
         last = min(clips, first + chunk)
-        broke = sliced.run(
-            first, last, steps, indptr, channel, p.tile_of, p.weight_row, zeros, p.B,
-            p.outputs, p.column_tiles, machine.spec.ports, schedule, ID, cells,
-            latches, p.rows, words, rows, masks, starts, bases, p.bases["bias"],
-            machine.registers, machine.used, bus, merges, len(ONE),
-            machine.law != "floor_after", work, U, V, S, counts, err,
-        )  # fmt: skip
-        if broke >= 0:
-            port_fault(err, names[broke], int(starts[broke]), p.rows)
+        runner.go(indptr, channel, (first, last), (0, steps))
         if progress:
             progress(last, clips)
-    ledger = Ledger.from_array(p.name, _in_columns(counts, p.cols))
-    kept = (U, V) if record else (None, None)
-    found = ledger.by_layer()[p.name]
-    state = LayerTrace(p.name, *kept, S, found.cleared, found.clamped, found.sops)
-    return state, ledger
+    return runner.trace(), runner.ledger()
 
 
-def _in_columns(counts: np.ndarray, cols: int) -> np.ndarray:
-    """Fill in what follows from the rows: every row is C bitlines."""
-    counts[:, _F["adder_ops"]] *= cols
-    counts[:, _F["columns_read"]] = counts[:, _F["read_rows"]] * cols
-    counts[:, _F["sense_ops"]] = counts[:, _F["columns_read"]]
-    counts[:, _F["columns_written"]] = counts[:, _F["write_rows"]] * cols
-    return counts
+def most_events(clips: Clips) -> int:
+    """Events of one input in one step, at most."""
+    return 1 if clips.count is None else int(clips.count.max(initial=1))
 
 
-def build(ck: Checkpoint, spec: MacroSpec) -> tuple[Mapping, list[LayerMachine]]:
-    """Lay a network out and load its bits."""
-    mapping = plan(ck, spec)
-    kinds = {"linear": LayerMachine, "conv": TiledMachine}
-    pairs = zip(ck.layers, mapping.layers)
-    return mapping, [kinds[layer.kind](ck, layer, p, spec) for layer, p in pairs]
+def build(
+    ck: Checkpoint, spec: MacroSpec, most: int = 1
+) -> tuple[Mapping, list[LayerMachine | TiledMachine]]:
+    """Lay a network out and load its bits.
+
+    most: events of an input of the clips that a step may hold.
+    """
+    mapping, machines = plan(ck, spec, most), []
+    for i, (layer, p) in enumerate(zip(ck.layers, mapping.layers)):
+        own, bundles = ck.of(layer), ck.bundles(i)
+        if tiled(layer, bundles):
+            machines.append(TiledMachine(own, layer, p, spec))
+        else:
+            machines.append(LayerMachine(own, *_flat(layer, bundles, p, spec)))
+    return mapping, machines
 
 
-def run_tiles(
-    tiled: TiledMachine, indptr, channel, clips, steps, record, progress
-) -> tuple[LayerTrace, Ledger]:
-    """A convolution over all clips: its tiles, one after the other on this computer."""
-    events = tiled.events(indptr, channel)
-    parts = [
-        run_layer(tile, *seen, clips, steps, record)
-        for tile, seen in zip(tiled.tiles(), events)
-    ]
-    if progress:
-        progress(clips, clips)
-    return tiled.joined(parts, events)
+def _flat(layer, bundles, plan, spec) -> tuple:
+    one, linked = flat(layer, bundles)
+    return one, plan, spec, linked
 
 
 def emulate(
@@ -126,8 +93,9 @@ def emulate(
     """Run an integer checkpoint on emulated macros, bit by bit.
 
     Args:
-        ck: integer checkpoint, linear layers and convolutions.
-        clips: events, binary per bin and channel.
+        ck: integer checkpoint; any graph of linear layers and convolutions.
+        clips: events; one that comes several times in a bin raises its wordline so
+            often.
         spec: size and kind of macro; 256 x 256, 10T by default.
         record: keep U and V of every neuron and step.
         progress: called with clips done and clips in all, layer by layer.
@@ -141,22 +109,56 @@ def emulate(
         Fault: clips and network do not fit, or a value lies off the grid.
         PortFault: a program breaks a rule of the array.
     """
-    fits(ck, clips)
-    mapping, machines = build(ck, spec or MacroSpec())
-    indptr, channel = clips.indptr, clips.channel
+    walk = Walk(ck, clips)
+    mapping, machines = build(ck, spec or MacroSpec(), most_events(clips))
+    if integer.loops(ck):
+        states, ledger = _stepped(walk, machines, record, alter, progress)
+        return Run(Trace(states, ck.readout), ledger, mapping)
     states, ledger = [], Ledger()
     for i, machine in enumerate(machines):
-        if i:
-            indptr, channel = as_events(states[-1].S)
-        indptr, channel = pooled(ck.layers[i], indptr, channel)
-        tiled = isinstance(machine, TiledMachine)
-        one = machine.machine if tiled else machine
-        one.events = machine.spikes(indptr, channel) if tiled else channel
-        if alter:
-            alter(i, one)
-        go = run_tiles if tiled else run_layer
-        state, book = go(
-            machine, indptr, channel, len(clips), ck.steps, record, progress
-        )
+        indptr, channel = joined(ck.bundles(i), [part[1:] for part in walk.into(i)])
+        _altered(alter, i, machine, indptr, channel)
+        told = len(clips), ck.steps, record, progress
+        state, book = run_layer(machine, indptr, channel, *told)
+        walk.add(state.S)
         states, ledger = [*states, state], ledger + book
-    return Run(Trace(states), ledger, mapping)
+    return Run(Trace(states, ck.readout), ledger, mapping)
+
+
+def _altered(alter, i: int, machine, indptr, channel) -> None:
+    """Show a layer's machine, and the inputs that will spike, to who wants a mutant."""
+    if alter:
+        one = getattr(machine, "machine", machine)
+        one.events = channel if one is machine else machine.spikes(indptr, channel)
+        alter(i, one)
+
+
+def _stepped(walk: Walk, machines, record, alter, progress):
+    """A network with loops: step by step, clip by clip."""
+    ck, n = walk.ck, walk.clips
+    runners = []
+    for i, machine in enumerate(machines):
+        _altered(alter, i, machine, *walk.given)
+        runners.append(Runner(machine, n, ck.steps, record, 0))
+    for c in range(n):
+        for t in range(ck.steps):
+            for i, runner in enumerate(runners):
+                parts = [now(walk, runners, b, c, t) for b in ck.bundles(i)]
+                runner.step(joined(ck.bundles(i), parts)[1], c, t)
+        if progress:
+            progress(c + 1, n)
+    ledger = sum((runner.ledger() for runner in runners), Ledger())
+    return [runner.trace() for runner in runners], ledger
+
+
+def now(walk: Walk, runners, b, c: int, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a bundle reads in step t of clip c, pooled, as CSR of one row."""
+    t, steps = t - b.delay, walk.ck.steps
+    if t < 0:
+        seen = np.zeros(0, np.int32)
+    elif b.source == CLIPS:
+        (indptr, channel), here = walk.given, c * steps + t
+        seen = channel[indptr[here] : indptr[here + 1]]
+    else:
+        seen = np.flatnonzero(runners[b.source].S[c, t]).astype(np.int32)
+    return integer.pooled(b, np.array([0, len(seen)], np.int64), seen)

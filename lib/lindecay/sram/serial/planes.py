@@ -1,8 +1,8 @@
-"""512 columns in one value: a plane, for numba.
+"""256 columns in one value: a plane, for numba.
 
-    plane = 8 words of 64 columns;  &, |, ^ and popcount act on all columns at once
+    plane = 4 words of 64 columns;  &, |, ^ and popcount act on all columns at once
 
-One register of AVX-512, two of AVX2: the compiler splits it where it must. numba has
+A macro of 256 columns is one plane. numba has
 no vector type of its own; this is the least that the array needs.
 """
 
@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-WORDS = 8  # uint64 words of a plane
+WORDS = 4  # uint64 words of a plane: one register of AVX2
 COLUMNS = 64 * WORDS
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -23,7 +23,7 @@ _VECTOR = ir.VectorType(_I64, WORDS)
 
 
 class PlaneType(types.Type):
-    """The type of 512 columns."""
+    """The type of 256 columns."""
 
     def __init__(self):
         super().__init__("Plane")
@@ -66,7 +66,7 @@ def _address(context, builder, kind, array, index):
 
 @intrinsic
 def load(typing, words, start):
-    """The plane words[start : start + 8] of a contiguous uint64 array."""
+    """The plane words[start : start + 4] of a contiguous uint64 array."""
 
     def codegen(context, builder, sig, args):
         value = builder.load(_address(context, builder, sig.args[0], *args))
@@ -78,7 +78,7 @@ def load(typing, words, start):
 
 @intrinsic
 def store(typing, words, start, value):
-    """words[start : start + 8] = value."""
+    """words[start : start + 4] = value."""
 
     def codegen(context, builder, sig, args):
         where = _address(context, builder, sig.args[0], args[0], args[1])
@@ -90,7 +90,7 @@ def store(typing, words, start, value):
 
 @intrinsic
 def splat(typing, word):
-    """The plane whose eight words are all `word` (uint64)."""
+    """The plane whose four words are all `word` (uint64)."""
 
     def codegen(context, builder, sig, args):
         empty = ir.Constant(_VECTOR, ir.Undefined)
@@ -103,7 +103,7 @@ def splat(typing, word):
 
 @intrinsic
 def ones(typing, value):
-    """Ones in each word of a plane, as a plane of eight counts."""
+    """Ones in each word of a plane, as a plane of four counts."""
 
     def codegen(context, builder, sig, args):
         kind = ir.FunctionType(_VECTOR, [_VECTOR])
@@ -116,7 +116,7 @@ def ones(typing, value):
 
 @intrinsic
 def total(typing, counts):
-    """Sum of a plane's eight words, int64."""
+    """Sum of a plane's four words, int64."""
 
     def codegen(context, builder, sig, args):
         words = [ir.Constant(_I32, k) for k in range(WORDS)]
@@ -141,14 +141,16 @@ def aligned(words: np.ndarray) -> np.ndarray:
 
 
 def pack(bits: np.ndarray) -> np.ndarray:
-    """Columns [..., n] of 0 and 1 as uint64 words [..., 8 * ceil(n / 512)].
+    """Columns [..., n] of 0 and 1 as uint64 words [..., 4 * ceil(n / 256)].
 
     >>> pack(np.array([1, 0, 1], bool))[0]
     np.uint64(5)
     """
     bits = np.asarray(bits)
     packed = np.packbits(bits, axis=-1, bitorder="little")  # what is not 0 is 1
-    out = np.zeros((*packed.shape[:-1], 64 * -(-bits.shape[-1] // COLUMNS)), np.uint8)
+    out = np.zeros(
+        (*packed.shape[:-1], 8 * WORDS * -(-bits.shape[-1] // COLUMNS)), np.uint8
+    )
     out[..., : packed.shape[-1]] = packed
     return out.view("<u8").astype(np.uint64)
 

@@ -14,15 +14,16 @@ import numpy as np
 from numba import njit
 
 from lindecay import integer
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
-from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault
 from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import FIELDS, Counts, Ledger
 from lindecay.sram.place.plans import Mapping
 from lindecay.sram.place.spec import MacroSpec
+from lindecay.sram.place.wiring import joined
 from lindecay.sram.serial.machine import MANY, LayerMachine
-from lindecay.sram.serial.macro import build
+from lindecay.sram.serial.macro import build, most_events
 
 BITS = ("columns_selected", "discharges", "flips")  # what only the bit tiers know
 SHARED = tuple(name for name in FIELDS if name not in BITS)
@@ -50,23 +51,22 @@ def tally(ck: Checkpoint, clips: Clips, spec: MacroSpec | None = None) -> Tally:
         Fault: for a convolution or another layout.
     """
     spec = spec or MacroSpec()
-    if spec.layout != "A" or any(layer.kind != "linear" for layer in ck.layers):
+    mapping, machines = build(ck, spec, most_events(clips))
+    if spec.layout != "A" or not all(isinstance(m, LayerMachine) for m in machines):
         what = "no structural tier for this network"
         raise Fault(what, expected="layout A, linear layers", found=str(spec.layout))
-    integer.fits(ck, clips)
-    mapping, machines = build(ck, spec)
     for machine in machines:
         machine.check()
     ledger, counts = Ledger(), []
     for part in chunks(clips):
-        indptr, channel = part.indptr, part.channel
-        for layer, machine in zip(ck.layers, machines):
-            indptr, channel = integer.pooled(layer, indptr, channel)
-            trace = integer.run_layer(ck, layer, indptr, channel, len(part), False)
-            ledger += _bill(machine, trace, indptr, channel, len(part))
-            if layer is not ck.layers[-1]:
-                indptr, channel = integer.as_events(trace.S)
-        counts.append(trace.S.sum(1, dtype=np.int32))
+        trace = integer.run(ck, part, record=False)
+        walk = integer.Walk(ck, part)
+        for state in trace.layers:
+            walk.add(state.S)
+        for i, (machine, state) in enumerate(zip(machines, trace.layers)):
+            events = joined(ck.bundles(i), [seen[1:] for seen in walk.into(i)])
+            ledger += _bill(machine, state, *events, len(part))
+        counts.append(trace.counts)
     return Tally(np.concatenate(counts), ledger, mapping)
 
 
@@ -107,7 +107,8 @@ def _bill(m: LayerMachine, trace, indptr, channel, clips: int) -> Ledger:
     tiles = zip(m.programs["accumulate"], jobs.tolist())
     book = sum((_counts(x, n, m, 0) for x, n in tiles), Counts(cycles=int(slowest)))
     told = {"queue_entries": len(channel), "zero_sops": int(zeros)}
-    found["accumulate"] = book + Counts(sops=len(channel) * p.outputs, **told)
+    told["sops"] = int(m.fan_out()[channel].sum())
+    found["accumulate"] = book + Counts(**told)
     if p.merges:
         found["merge"] = _merging(m, steps)
     found["fire"] += Counts(fired=trace.spikes)

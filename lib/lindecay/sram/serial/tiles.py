@@ -6,19 +6,17 @@ whose inputs it belongs to; the latency of a step is that of its slowest tile.
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numba import njit
 
-from lindecay.integer import LayerTrace
-from lindecay.quantization import Checkpoint, Layer
-from lindecay.sram.ledger import Counts, Ledger
-from lindecay.sram.place.conv import TiledPlan, unrolled
+from lindecay.checkpoints import Checkpoint, Layer, pair
+from lindecay.sram.place.conv import TiledPlan, reach, unrolled
 from lindecay.sram.place.plans import LayerPlan
 from lindecay.sram.place.spec import MacroSpec
-from lindecay.sram.serial.machine import LayerMachine
+from lindecay.sram.place.wiring import offsets
+from lindecay.sram.serial.machine import LayerMachine, Wires
 from lindecay.sram.serial.planes import aligned, pack
 
 
@@ -30,10 +28,9 @@ class TiledMachine:
 
     def __init__(self, ck: Checkpoint, layer: Layer, plan: TiledPlan, spec: MacroSpec):
         self.layer, self.plan, self.spec = layer, plan, spec
-        th, tw = plan.places
-        self.machine = LayerMachine(ck, unrolled(layer, th, tw), plan.tile, spec)
-        connected = replace(layer, w=np.ones_like(layer.w))
-        self.connected = unrolled(connected, th, tw).w > 0
+        flat = unrolled(layer, *plan.places, plan.bundles)
+        linked = unrolled(layer, *plan.places, plan.bundles, ones=True).w > 0
+        self.machine = LayerMachine(ck, flat, plan.tile, spec, linked)
 
     @cached_property
     def neurons(self) -> np.ndarray:
@@ -45,24 +42,49 @@ class TiledMachine:
         index = index.reshape(out, down, th, across, tw).transpose(1, 3, 0, 2, 4)
         return index.reshape(down * across, -1)
 
+    @cached_property
+    def wires(self) -> Wires:
+        """The tiles that each input's events go to."""
+        parts, (down, across) = [], self.plan.grid
+        starts = offsets(self.plan.bundles)
+        for t in range(down * across):
+            used, first = self.neurons[t] >= 0, 0
+            fan, zeros = self.machine.fan_out(used), self.machine.zero_weights(used)
+            for b, start in zip(self.plan.bundles, starts):
+                seen, local = self._window(b, *divmod(t, across))
+                local += first
+                told = (start + seen, 0 * seen + t, local, fan[local], zeros[local])
+                parts.append(np.array(told))
+                first += int(np.prod([b.seen[0], *reach(b, *self.plan.places)]))
+        every = np.concatenate(parts, axis=1)
+        every = every[:, np.argsort(every[0], kind="stable")]
+        ends = np.searchsorted(every[0], np.arange(self.plan.inputs + 1))
+        return Wires(ends, *(np.ascontiguousarray(x) for x in every[1:]))
+
+    def _window(self, b, i: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs of a bundle that tile (i, k) sees, and their numbers there."""
+        (th, tw), (_, high, wide) = self.plan.places, self.layer.map
+        sides = zip(
+            ((i, th, high), (k, tw, wide)), pair(b.stride), pair(b.padding), b.seen[1:]
+        )
+        full = reach(b, th, tw)
+        within = reach(b, min(th, high - i * th), min(tw, wide - k * tw))
+        at = []
+        for ((n, many, _), stride, padding, side), span in zip(sides, within):
+            corner = n * many * stride - padding
+            here = np.arange(max(corner, 0), min(corner + span, side))
+            at.append((here, here - corner))
+        (y, v), (x, u) = at
+        c, C = np.arange(b.seen[0])[:, None, None], b.seen
+        seen = (c * C[1] + y[:, None]) * C[2] + x
+        local = (c * full[0] + v[:, None]) * full[1] + u
+        return seen.ravel(), local.ravel()
+
     def events(self, indptr, channel) -> list[tuple[np.ndarray, np.ndarray]]:
         """The spikes that each tile's queues get, numbered as its inputs."""
-        th, tw = self.plan.places
-        _, high, wide = self.layer.map
-        s, (tall, broad) = self.layer.stride, self.layer.w.shape[2:]
-        full = (th - 1) * s + tall, (tw - 1) * s + broad
-        out = []
-        for i in range(self.plan.grid[0]):
-            for k in range(self.plan.grid[1]):
-                corner = (
-                    i * th * s - self.layer.padding,
-                    k * tw * s - self.layer.padding,
-                )
-                rows, columns = min(th, high - i * th), min(tw, wide - k * tw)
-                seen = (rows - 1) * s + tall, (columns - 1) * s + broad
-                part = _window(indptr, channel, self.layer.seen, corner, seen, full)
-                out.append(part)
-        return out
+        tiles, w = len(self.neurons), self.wires
+        told = _dealt(indptr, channel, w.first, w.tile, w.local, tiles)
+        return list(zip(*told))
 
     def spikes(self, indptr, channel) -> np.ndarray:
         """The inputs of all tiles that will spike, for mutants."""
@@ -81,65 +103,26 @@ class TiledMachine:
         cycles = np.array([len(x) for x in self.machine.programs["accumulate"]])
         return (waiting(self.plan.tile, indptr, channel) * cycles).max(1, initial=0)
 
-    def joined(self, parts: list, events: list) -> tuple[LayerTrace, Ledger]:
-        """Traces and ledgers of all tiles as those of the layer."""
-        clips, steps, _ = parts[0][0].S.shape
-        shape = clips, steps, self.layer.out
-        kept = np.int32 if parts[0][0].U is not None else None
-        whole = {key: None if kept is None else np.zeros(shape, kept) for key in "UV"}
-        whole["S"] = np.zeros(shape, np.uint8)
-        for mine, (state, _) in zip(self.neurons, parts):
-            for key, held in whole.items():
-                if held is not None:
-                    held[:, :, mine[mine >= 0]] = getattr(state, key)[:, :, mine >= 0]
-        ledger = self._billed(parts, events)
-        found = ledger.by_layer()[self.layer.name]
-        done = found.cleared, found.clamped, found.sops
-        return LayerTrace(self.layer.name, *whole.values(), *done), ledger
-
-    def _billed(self, parts: list, events: list) -> Ledger:
-        """Sums over tiles; cycles are those of the slowest tile, step by step."""
-        table: dict[tuple[str, str], Counts] = {}
-        for mine, (_, book), (_, channel) in zip(self.neurons, parts, events):
-            table_of = {key: book[key] for key in book}
-            for key, counts in table_of.items():
-                own = self._own(key[1], counts, mine >= 0, channel)
-                cycles = max(table.get(key, own).cycles, own.cycles)
-                table[key] = replace(table.get(key, Counts()) + own, cycles=cycles)
-        key = self.layer.name, "accumulate"
-        slowest = np.max([self.latency(*part) for part in events], axis=0)
-        if key in table:
-            table[key] = replace(table[key], cycles=int(slowest.sum()))
-        return Ledger(table)
-
-    def _own(self, program: str, counts: Counts, used, channel) -> Counts:
-        """A tile's counts with its own columns and connections, not a full tile's."""
-        columns, n = self.plan.tile.outputs, int(used.sum())
-        sent = counts.transport_bits // columns * n
-        if program != "accumulate":
-            return replace(counts, transport_bits=sent)
-        linked = self.connected[used]
-        zeros = (linked & (self.machine.layer.w[used] == 0)).sum(0)
-        fan_out, spikes = linked.sum(0), np.bincount(channel, minlength=linked.shape[1])
-        return replace(
-            counts, sops=int(spikes @ fan_out), zero_sops=int(spikes @ zeros)
-        )
-
 
 @njit(cache=True)
-def _window(indptr, channel, plane, corner, seen, full):
-    """Events inside a window of the plane, as CSR; inputs numbered within `full`."""
-    starts, n = np.zeros_like(indptr), 0
-    out = np.empty(channel.size, np.int32)
+def _dealt(indptr, channel, first, tile, local, tiles):
+    """CSR lists of each tile: starts [tiles, rows + 1] and inputs of each."""
+    starts = np.zeros((tiles, indptr.size), np.int64)
     for r in range(indptr.size - 1):
         for e in range(indptr[r], indptr[r + 1]):
-            c, left = divmod(channel[e], plane[1] * plane[2])
-            y, x = left // plane[2] - corner[0], left % plane[2] - corner[1]
-            if 0 <= y < seen[0] and 0 <= x < seen[1]:
-                out[n] = (c * full[0] + y) * full[1] + x
-                n += 1
-        starts[r + 1] = n
-    return starts, out[:n].copy()
+            for q in range(first[channel[e]], first[channel[e] + 1]):
+                starts[tile[q], r + 1] += 1
+    for t in range(tiles):
+        for r in range(indptr.size - 1):
+            starts[t, r + 1] += starts[t, r]
+    out = [np.empty(starts[t, -1], np.int32) for t in range(tiles)]
+    filled = np.zeros(tiles, np.int64)
+    for e in channel[indptr[0] : indptr[-1]]:
+        for q in range(first[e], first[e + 1]):
+            t = tile[q]
+            out[t][filled[t]] = local[q]
+            filled[t] += 1
+    return starts, out
 
 
 def waiting(plan: LayerPlan, indptr, channel) -> np.ndarray:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
-from lindecay.quantization import Checkpoint
 from lindecay.sram.isa import cycles as closed_forms
 from lindecay.sram.isa.programs import Program, rows_text
 from lindecay.sram.layouts import emulate

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.checkpoints import Checkpoint, Layer
 from lindecay.settings import Fault
 from lindecay.sram.isa.programs import Program, merge
 from lindecay.sram.ledger import Counts

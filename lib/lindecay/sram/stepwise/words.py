@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lindecay.quantization import Checkpoint, Layer
+from lindecay.checkpoints import Checkpoint, Layer
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.place.linear import check_layer, membrane_rows
 from lindecay.sram.place.spec import MacroSpec

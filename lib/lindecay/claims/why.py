@@ -1,0 +1,116 @@
+"""Why a verdict is what it is: quote -> data -> rows -> statistic -> verdict.
+
+Each link says where it stands, file and line, so that a reader can follow it without
+trusting this program.
+"""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lindecay.claims import sets
+from lindecay.claims.assumptions import load as assumptions
+from lindecay.claims.inventory import source_path
+from lindecay.claims.judge import judge
+from lindecay.claims.registry import Claim
+from lindecay.claims.registry import claim as find
+from lindecay.claims.rules import RULES
+from lindecay.claims.words import number
+from lindecay.results import Result, load, set_dir
+from lindecay.settings import Fault, committed, root
+
+Link = dict[str, Any]  # link, told, where
+
+
+def chain(id: str, profile: str = "quick") -> list[Link]:
+    """The links of one claim, in order."""
+    claim = find(id)
+    here, kept = load(profile), sets.reference()
+    row, _ = judge(claim, here, kept, profile)
+    links = [_link("quote", f"\u201c{claim.quote}\u201d", _quoted(claim))]
+    links += [_link("claim", claim.face, _line(_registry(), f"- id: {id}"))]
+    links += [
+        _link("assumption", _title(a), _line(_open(), f"- id: {a}"))
+        for a in claim.assumes
+    ]
+    links += list(_results(claim, here, kept, profile))
+    links += [_statistic(claim)]
+    for one in row.scopes:
+        told = f"{one['scope']}: {number(one['ours'])}: {one['verdict']}"
+        links.append(_link("scope", told, _line(_registry(), f"- id: {id}")))
+    told = f"{row.verdict} ({row.status}, {row.source}, {row.profile}): {row.why}"
+    pairs = _line(committed("claims/verdicts.json"), f'"{id}"')
+    return [*links, _link("verdict", told, pairs)]
+
+
+def lines(links: list[Link]) -> list[str]:
+    """For people: a line a link."""
+    return [f"{one['link']:<11}{one['told']}  [{one['where']}]" for one in links]
+
+
+def _link(kind: str, told: Any, where: str) -> Link:
+    return {"link": kind, "told": told, "where": where}
+
+
+def _registry() -> Path:
+    return committed("claims/paper.yml")
+
+
+def _open() -> Path:
+    return committed("claims/assumptions.yml")
+
+
+def _title(id: str) -> str:
+    found = assumptions().get(id)
+    return found.title if found else id
+
+
+def _line(path: Path, text: str) -> str:
+    """FILE:LINE of the first line that holds a text; FILE where none does."""
+    told = path.read_text("utf-8").splitlines() if path.exists() else []
+    at = next((i for i, line in enumerate(told, 1) if text in line), None)
+    name = _short(path)
+    return f"{name}:{at}" if at else name
+
+
+def _short(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(root()).as_posix()
+    except (Fault, ValueError):
+        return path.name
+
+
+def _quoted(claim: Claim) -> str:
+    """Where the source text says it, if it lies beside the checkout."""
+    path = source_path()
+    first = " ".join(claim.quote.split()[:4])
+    return _line(path, first) if path else "the summary, not beside this checkout"
+
+
+def _results(claim: Claim, here, kept, profile: str) -> Iterator[Link]:
+    """Each result that the claim reads, this build's or the committed one."""
+    for id in claim.ids:
+        if id in here:
+            yield _of_result(here[id], set_dir(profile), "row")
+        if id in kept:
+            yield _of_result(kept[id], set_dir("reference"), "carried row")
+        if id not in here and id not in kept:
+            yield _link("row", f"{id}: nobody published it", claim.chapter)
+
+
+def _of_result(result: Result, folder: Path, kind: str) -> Link:
+    band = f" ({number(list(result.interval))})" if result.interval else ""
+    stamp = f"{result.source}, {result.profile}, commit {result.commit or 'unknown'}"
+    told = f"{result.id} = {number(result.value)}{band}; {stamp}"
+    path = folder / f"{result.chapter}.json"
+    return _link(kind, told, _line(path, f'"{result.id}"'))
+
+
+def _statistic(claim: Claim) -> Link:
+    """The rule that compares: what it says, and where it is written."""
+    rule = RULES[claim.rule]
+    first = (inspect.getdoc(rule) or claim.rule).splitlines()[0]
+    at = inspect.getsourcelines(rule)[1]
+    where = f"{_short(Path(inspect.getsourcefile(rule)))}:{at}"
+    return _link("statistic", f"{claim.rule}: {first}", where)

@@ -1,0 +1,85 @@
+"""{playground}: the array in the reader's browser, with its listing and its prices.
+
+The listing is the library's (`sram.show.playground`), the prices are the energy
+model's; book/_static/playground.js runs the one and multiplies the other. Where
+scripts are off, a drawing of the columns stands alone.
+"""
+
+import json
+from functools import cache
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from lindecay.energy import baselines, constants, events
+from lindecay.sram.show import column
+from lindecay.sram.show import playground as array
+
+MACRO_ROWS = 256  # cells on a bitline: those of the default macro
+
+
+@cache
+def listing() -> str:
+    """The page's JSON: programs, and what an event and a word cost in pJ."""
+    v = constants.values(constants.load())
+    prices = {n: array.spread(events.prices(v, MACRO_ROWS, n)) for n in array.COLUMNS}
+    words = {
+        f"{law}/{B}/{bits}/{n}": word(v, array.Widths(law, B, bits), n)
+        for law in array.LAWS
+        for B in array.MEMBRANE
+        for bits in array.WEIGHT
+        for n in array.COLUMNS
+    }
+    told = array.export(prices, words)
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+
+
+def word(v: dict, w: array.Widths, neurons: int) -> list:
+    """One word-wide unit for the update of a step: [cycles of the sums, pJ a neuron].
+
+    The array has added the inputs up; their sums stand upright in its columns and are
+    read out first, a row a cycle. Leakage of that array over all cycles is included.
+    """
+    name = "shift-exponential" if w.law.startswith("shift") else "LD-LIF"
+    sums = baselines.Sums("upright", w.A, MACRO_ROWS, neurons, 1)
+    one = baselines.word_sequential(v, name, w.B, neurons, sums)
+    parts = dict(one.parts)
+    if w.law == "none":
+        del parts["decay"]
+    leaks = events.leakage_pj(v, MACRO_ROWS, neurons) * one.cycles / neurons
+    return [one.cycles - neurons, round(float(sum(parts.values()) + leaks), 6)]
+
+
+class playground(nodes.General, nodes.Element):
+    """The place of the playground (attribute alt)."""
+
+
+class Playground(SphinxDirective):
+    """The playground, and below it the drawing that stands without scripts."""
+
+    def run(self) -> list[nodes.Node]:
+        return [playground()]
+
+
+def visit(self, node: playground) -> None:
+    data = listing().replace("<", "\\u003c")
+    self.body.append(
+        '<div class="playground" data-playground hidden>'
+        f'<script type="application/json">{data}</script></div>\n'
+        f"<figure>{column.svg()}<figcaption>{column.CAPTION}</figcaption></figure>\n"
+    )
+    raise nodes.SkipNode
+
+
+def add_files(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Script and style on the one page that needs them."""
+    if "data-playground" in context.get("body", ""):
+        app.add_js_file("playground.js", loading_method="defer")
+        app.add_css_file("playground.css")
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive("playground", Playground)
+    app.add_node(playground, html=(visit, None))
+    app.connect("html-page-context", add_files, priority=890)

@@ -13,14 +13,14 @@ CHOICES = {  # what columns.v can do, field by field: the language's word -> its
     "X": {"0": "0", "A": "A", "G": "G"},
     "Y": {"0": "0", "B": "B", "T": "T", "bus": "BUS", "lam": "LAM", "theta": "THETA"},
     "INVERT": {"": "NONE", "~": "NOT", "^T": "XT", "^~T": "XNT"},
-    "CARRY": {"": "NONE", "C": "C", "0": "0", "1": "1", "~T": "NT"},
+    "CARRY": {"": "NONE", "C": "C", "0": "0", "1": "1", "~T": "NT", "~C": "NC"},
     "VALUE": {"sum": "SUM", "0": "0", "T": "T", "~T": "NT"},
     "T": {"hold": "HOLD", "X": "X", "Y": "Y", "sum": "SUM"},
     "G": {
         "hold": "HOLD", "X": "X", "sum": "SUM", "~sum": "NSUM", "sum^T": "SUM_XT",
         "X|sum": "X_OR_SUM", "G|sum": "G_OR_SUM",
     },
-    "SPACE": {"V": "V", "W": "W", "L": "L", "H": "H", "M": "M"},
+    "SPACE": {"V": "V", "W": "W", "L": "L", "H": "H", "M": "M", "K": "K", "I": "I"},
 }  # fmt: skip
 OF_CYCLE = {"X": "x", "Y": "y", "INVERT": "invert", "CARRY": "carry"}
 OF_CYCLE |= {"VALUE": "value", "T": "T", "G": "G"}

@@ -26,7 +26,7 @@ module columns #(parameter COLS = 256) (
     si == `INVERT_XNT ? ~T : ZERO;
   wire [COLS-1:0] Y = feed ^ turn;
   wire [COLS-1:0] carry = sc == `CARRY_C ? C : sc == `CARRY_1 ? ONES :
-    sc == `CARRY_NT ? ~T : ZERO;
+    sc == `CARRY_NT ? ~T : sc == `CARRY_NC ? ~C : ZERO;
   wire [COLS-1:0] sum = X ^ Y ^ carry;
   wire [COLS-1:0] more = (X & Y) | (carry & (X ^ Y));
 

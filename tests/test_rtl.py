@@ -71,6 +71,20 @@ def test_every_law_equals_the_emulator(law):
     assert ran(project.network(ck, clips()))["differences"] == 0
 
 
+EACH = {
+    "exponential": {"beta": np.arange(200, 208, dtype=np.int32), "beta_shift": 8},
+    "shift": {"beta": np.arange(1, 9, dtype=np.int32), "beta_shift": 8},
+    "shrink": {},
+}
+
+
+@needs_icarus
+@pytest.mark.parametrize("law", EACH)
+def test_a_factor_of_each_neuron_and_a_late_reset(law):
+    ck = network(law, reset="late", sizes=(300, 8), **EACH[law])
+    assert ran(project.network(ck, clips()))["differences"] == 0
+
+
 @needs_icarus
 @pytest.mark.parametrize("ports", [1, 2])
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lindecay import prove, rtl, sram
-from lindecay.quantization import Checkpoint
+from lindecay.quantization import Checkpoint, Layer
 from lindecay.rtl import check, icarus, mutants, project, waves, words
 from lindecay.settings import Fault, committed
 
@@ -68,6 +68,31 @@ LAWS = {
 @pytest.mark.parametrize("law", LAWS)
 def test_every_law_equals_the_emulator(law):
     ck = network(law, sizes=(300, 8), **LAWS[law])
+    assert ran(project.network(ck, clips()))["differences"] == 0
+
+
+@needs_icarus
+def test_every_tile_of_a_small_convolution_equals_the_emulator():
+    w = np.random.default_rng(0).integers(-3, 4, (100, 1, 3, 3)).astype(np.int8)
+    more = {"theta": np.int32(9), "lam": np.int32(2), "plane": (1, 5, 5)}
+    ck = Checkpoint(network().meta, (Layer("conv", w, bits=3, **more),))
+    _, (machine,) = sram.build(ck, sram.MacroSpec())
+    assert len(machine.neurons) > 1 and (machine.neurons < 0).any()
+    for which in range(len(machine.neurons)):
+        assert check.tile(ck, clips(2, 1, 25), 0, which)["differences"] == 0
+
+
+EACH = {
+    "exponential": {"beta": np.arange(200, 208, dtype=np.int32), "beta_shift": 8},
+    "shift": {"beta": np.arange(1, 9, dtype=np.int32), "beta_shift": 8},
+    "shrink": {},
+}
+
+
+@needs_icarus
+@pytest.mark.parametrize("law", EACH)
+def test_a_factor_of_each_neuron_and_a_late_reset(law):
+    ck = network(law, reset="late", sizes=(300, 8), **EACH[law])
     assert ran(project.network(ck, clips()))["differences"] == 0
 
 

@@ -200,8 +200,8 @@ def sentence(rows: list[Row]) -> str:
     told = verdicts(rows)
     yes = [r["scope"] for r in told if r["allows"]]
     no = [r["scope"] for r in told if not r["allows"]]
-    allows = f"allowed for: {', '.join(yes)}" if yes else "allowed for no scope"
-    return f"about {PRINTED} is {allows}; not for: {', '.join(no) or 'none'}"
+    allows = f"allowed as: {', '.join(yes)}" if yes else "allowed in no scope"
+    return f"{allows}; not as: {', '.join(no) or 'nothing else'}"
 
 
 SHORT = {SCOPES[0]: "alone", SCOPES[1]: "neuron", SCOPES[2]: "with registers"}

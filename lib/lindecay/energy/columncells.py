@@ -135,7 +135,7 @@ def second_sources(rows: list[Row], columns: list[dict]) -> list[dict]:
 
 
 def _beside(key: str, table: dict, pj: float, node: str) -> dict:
-    value, low, high = (1e3 * x for x in table[key].headline)
+    value, low, high = (1e3 * x for x in table[key].headline())
     return {
         "constant": key,
         "library": node,

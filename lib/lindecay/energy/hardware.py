@@ -99,7 +99,8 @@ def mutants() -> tuple[list[dict], str]:
 def first_steps(steps: int = 2) -> dict:
     """MLP-1's first steps, here and now; the committed row, carried, without Icarus."""
     if not rtl.icarus.available():
-        row = next(r for r in read()["networks"] if r["set"] == "nmnist")
+        rows = read()["networks"]
+        row = next(r for r in rows if r["network"] == LABELS["nmnist"])
         return row | {"status": "carried"}
     ck, clips = subject("nmnist")
     told = {"set": "nmnist", "network": f"MLP-1, {steps} steps", "source": clips.source}

@@ -16,6 +16,7 @@ from lindecay.quantization import Checkpoint
 from lindecay.rtl import icarus, project
 from lindecay.rtl.emulator import (
     LayerMachine,
+    Ledger,
     MacroSpec,
     TiledMachine,
     build,
@@ -23,6 +24,7 @@ from lindecay.rtl.emulator import (
     run_layer,
     unpack,
 )
+from lindecay.rtl.layer import TileRtl
 from lindecay.settings import Fault
 
 KEYS = ("cycles", "states_compared", "counters_compared", "differences")
@@ -85,9 +87,10 @@ def one_tile(machine: LayerMachine, events, ck: Checkpoint, clips: int):
     """A tile's machine as hardware, with what the emulator makes of its events."""
     project.simulable([machine])
     state, ledger = run_layer(machine, *events, clips, ck.steps, True)
-    used = unpack(machine.used, machine.plan.outputs)
-    told = [state], ledger, events
-    return project.hardware([machine], [used], *told, clips)
+    used = [unpack(machine.used, machine.plan.outputs)]
+    table = {key: replace(ledger[key], sops=0, zero_sops=0) for key in ledger}
+    told = [state], Ledger(table), events
+    return project.hardware([machine], used, *told, clips, kind=TileRtl)
 
 
 def first_steps(

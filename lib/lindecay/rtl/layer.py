@@ -172,9 +172,15 @@ class LayerRtl:
             i=i, t=t, ROWS=p.rows, COLS=p.outputs, RW=bits(p.rows), B=p.B,
             PORTS=self.machine.spec.ports, USED=self.mask,
             LINES=len(self._rom[0]), PCW=self.pcw, DEPTH=self.depth,
-            DW=bits(self.depth + 1), L=base[2], H=base[3], M=base[4], K=base[5],
-            BIAS=p.bases["bias"], bus=f"{bus}{{{p.outputs}{{1'b0}}}}",
+            DW=bits(self.depth + 1), L=base[2], H=base[3], M=base[4],
+            K=base[5], I=base[6], bus=f"{bus}{{{p.outputs}{{1'b0}}}}",
         )  # fmt: skip
+
+
+class TileRtl(LayerRtl):
+    """A tile of a convolution: what is connected there is no wire's to know."""
+
+    counted = {"sops": "0", "zero_sops": "0"}
 
 
 LAYER = """\
@@ -219,8 +225,8 @@ MACRO = """\
   wire [{COLS}-1:0] bus{t} = {bus};
   macro #(.ROWS({ROWS}), .COLS({COLS}), .RW({RW}), .PORTS({PORTS}), .B({B}),
     .USED({USED}), .LINES({LINES}), .PCW({PCW}), .DEPTH({DEPTH}), .DW({DW}),
-    .BASE_L({L}), .BASE_H({H}), .BASE_M({M}), .BASE_K({K}), .BIAS({BIAS}),
-    .ROM("rom{i}.hex"),
+    .BASE_L({L}), .BASE_H({H}), .BASE_M({M}),
+    .BASE_K({K}), .BASE_I({I}), .ROM("rom{i}.hex"),
     .CELLS("cells{i}_{t}.hex")) tile{t} (.clk(clk), .rst(rst), .rest(rest),
     .go(go[{t}]), .queued(queued[{t}]), .start(start[{t}*{PCW} +: {PCW}]),
     .push(to[{t}]), .swap(swap), .row(row), .lam(lam), .theta(theta), .bus(bus{t}),

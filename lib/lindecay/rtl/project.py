@@ -116,6 +116,8 @@ def network(
     """
     spec = spec or MacroSpec()
     chained(ck)
+    if clips.count is not None:
+        raise Fault("spikes of a chip", expected="one or none a bin", found="counts")
     _, machines = build(ck, spec)
     simulable(machines)
     run = emulate(ck, clips, spec)

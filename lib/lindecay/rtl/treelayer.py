@@ -17,7 +17,7 @@ from lindecay.events import Clips
 from lindecay.integer import as_events
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import project
-from lindecay.rtl.emulator import InPlaceMachine, Ledger, MacroSpec, emulate
+from lindecay.rtl.emulator import InPlaceMachine, Ledger, MacroSpec, emulate, language
 from lindecay.rtl.layer import MACRO, LayerRtl, Phase, bits, hexed, packed
 from lindecay.settings import Fault
 
@@ -25,7 +25,8 @@ from lindecay.settings import Fault
 class Columns:
     """The membranes' macro of a layer in layout C, as `LayerRtl` wants a machine."""
 
-    def __init__(self, inner: InPlaceMachine, law: str, reset: str):
+    def __init__(self, inner: InPlaceMachine):
+        law, reset = inner.ck.law, inner.ck.reset
         home, self.inner, self.law = inner.home, inner, law
         self.spec, self.programs = inner.spec, inner.programs
         self.registers = np.array([inner.array.registers[k] for k in ("lam", "theta")])
@@ -41,8 +42,8 @@ class Columns:
         self.schedule = [name for name in order if name != skip]
 
     def bases(self, tile: int) -> list[int]:
-        """First row of each space (V, W, L, H, M, K, I)."""
-        return [self.inner.array.bases[space] for space in "VWLHMKI"]
+        """First row of each space."""
+        return [self.inner.array.bases[space] for space in language.SPACES]
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,8 @@ def network(ck: Checkpoint, clips: Clips, rows: int = 256) -> project.Hardware:
                 found=layer.inputs,
             )
     run = emulate(ck, clips, spec)
-    inner = [InPlaceMachine(ck, layer, spec) for layer in ck.layers]
-    machines = [Columns(m, ck.law, ck.reset) for m in inner]
+    inner = [InPlaceMachine(ck.of(layer), layer, spec) for layer in ck.layers]
+    machines = [Columns(m) for m in inner]
     used = [np.ones(m.plan.outputs, bool) for m in machines]
     table = {key: replace(run.ledger[key], zero_sops=0) for key in run.ledger}
     events = clips.indptr, clips.channel

@@ -64,9 +64,10 @@ class Watched(BitMachine):
     def spaces(self) -> dict[str, int]:
         """Rows of each space of the home tile that a program may name."""
         b = self.plan.bases
-        ends = {"L": b["H"], "H": b["M"], "M": b["K"], "K": b["bias"]}
-        own = {name: end - b[name] for name, end in ends.items()}
-        return {"V": self.plan.A, "W": self.plan.bits, "I": self.plan.bias_bits} | own
+        names = ["L", "H", "M", "K", "bias", "W"]
+        own = {name: b[end] - b[name] for name, end in zip(names, names[1:])}
+        own["I"] = own.pop("bias")
+        return {"V": self.plan.A, "W": self.plan.bits} | own
 
     def go(self, name, program, tile=0, base=0):
         if tile:

@@ -5,7 +5,7 @@ module macro #(
   parameter ROWS = 256, COLS = 256, RW = 8, PORTS = 2, B = 10,
   parameter [COLS-1:0] USED = {COLS{1'b1}},
   parameter LINES = 1, PCW = 9, DEPTH = 64, DW = 6,
-  parameter BASE_L = 0, BASE_H = 0, BASE_M = 0, BASE_K = 0, BIAS = 0,
+  parameter BASE_L = 0, BASE_H = 0, BASE_M = 0, BASE_K = 0, BASE_I = 0,
   parameter ROM = "rom.hex", CELLS = "cells.hex"
 ) (
   input clk, rst, rest,               // rest: a clip starts, latches to 0
@@ -21,17 +21,17 @@ module macro #(
   queue #(.RW(RW), .DEPTH(DEPTH), .DW(DW)) spikes (
     .clk(clk), .rst(rst), .push(push), .swap(swap), .pop(pop), .row(row),
     .head(head), .empty(empty));
-  localparam [RW-1:0] AT_BIAS = BIAS, AT_L = BASE_L, AT_H = BASE_H, AT_M = BASE_M,
-    AT_K = BASE_K;
+  localparam [RW-1:0] AT_L = BASE_L, AT_H = BASE_H, AT_M = BASE_M, AT_K = BASE_K,
+    AT_I = BASE_I;
   sequencer #(.LINES(LINES), .PCW(PCW), .RW(RW), .ROM(ROM)) control (
-    .clk(clk), .rst(rst), .go(go), .queued(queued), .start(start), .base(AT_BIAS),
+    .clk(clk), .rst(rst), .go(go), .queued(queued), .start(start),
     .empty(empty), .head(head), .pop(pop), .line(line), .run(run), .weight(weight),
     .ends(ends));
 
   function [RW-1:0] base(input [2:0] space, input [RW-1:0] row_of_weight);
     base = space == `SPACE_W ? row_of_weight : space == `SPACE_L ? AT_L :
-      space == `SPACE_H ? AT_H : space == `SPACE_M ? AT_M : space == `SPACE_K ? AT_K :
-      space == `SPACE_I ? AT_BIAS : {RW{1'b0}};
+      space == `SPACE_H ? AT_H : space == `SPACE_M ? AT_M :
+      space == `SPACE_K ? AT_K : space == `SPACE_I ? AT_I : {RW{1'b0}};
   endfunction
   wire [ROWS-1:0] wl_a, wl_b, wl_w;
   decoder #(.ROWS(ROWS), .RW(RW)) port_a (.on(line[`AT_A_ON]),

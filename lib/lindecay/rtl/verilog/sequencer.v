@@ -1,7 +1,7 @@
 // Walks one macro through a program: once, or once for every spike in its queue.
 `include "language.vh"
 module sequencer #(parameter LINES = 1, PCW = 9, RW = 8, ROM = "rom.hex") (
-  input clk, rst, go, queued, input [PCW-1:0] start, input [RW-1:0] base,
+  input clk, rst, go, queued, input [PCW-1:0] start,
   input empty, input [RW-1:0] head, output pop,
   output [`LINE-1:0] line, output reg run, output reg [RW-1:0] weight, output ends
 );
@@ -26,7 +26,7 @@ module sequencer #(parameter LINES = 1, PCW = 9, RW = 8, ROM = "rom.hex") (
       many <= queued;
       pc <= start;
       first <= start;
-      weight <= queued ? head : base;
+      weight <= head;
     end else if (run) begin
       if (~last) pc <= pc + 1'b1;
       else if (again) begin

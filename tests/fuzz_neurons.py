@@ -1,6 +1,7 @@
 """Differential fuzzing of LinearDecayLIF: steps, whole, plain loop, numpy, snnTorch.
 
-    python tests/fuzz_neurons.py CASES SEED
+    python tests/fuzz_neurons.py CASES SEED [few]     (few: few loops are compiled)
+    python tests/fuzz_neurons.py SEED                 (one case, with its traceback)
 
 A case draws a layer (law, reset, delay, clamp, surrogate, vectors, learned or not), and
 a history: runs of any shape and dtype, copies, files, moves, changed settings, resets,
@@ -16,6 +17,7 @@ import sys
 import time
 import traceback
 import warnings
+from functools import partial
 
 import numpy as np
 import snntorch as snn
@@ -108,21 +110,21 @@ class Oracle:
 
     def run(self, current: torch.Tensor) -> dict:
         """U, V and S of every step; the state moves on."""
-        I, v, told = current.numpy(), self.start(current), self.told
+        given, v, told = current.numpy(), self.start(current), self.told
         lam, beta, theta = (self.used(k, current) for k in ("lam", "beta", "threshold"))
-        one, out = I.dtype.type(1), {"U": [], "V": [], "S": []}
-        for now in I:
-            late = (v > theta).astype(I.dtype)
+        one, out = given.dtype.type(1), {"U": [], "V": [], "S": []}
+        for now in given:
+            late = (v > theta).astype(given.dtype)
             if told["reset_delay"] and told["reset_mechanism"] == "zero":
                 v = np.where(late > 0, 0 * one, v)
             u = self.integrated(v, now, lam, beta)
             if told["reset_delay"] and told["reset_mechanism"] == "subtract":
                 u = u - late * theta
             if told["clamp"] is not None:
-                low, high = (I.dtype.type(x) for x in told["clamp"])
+                low, high = (given.dtype.type(x) for x in told["clamp"])
                 u = np.minimum(np.maximum(u, low), high)
             u = quantised(torch.as_tensor(u)).numpy() if told["state_quant"] else u
-            s = (u > theta).astype(I.dtype)
+            s = (u > theta).astype(given.dtype)
             if told["inhibition"]:
                 s = s * (np.arange(u.shape[1]) == (u - theta).argmax(1)[:, None])
             v = u
@@ -131,10 +133,10 @@ class Oracle:
             if not told["reset_delay"] and told["reset_mechanism"] == "zero":
                 v = u * (one - s)
             for key, x in (("U", u), ("V", v), ("S", s)):
-                out[key].append(np.asarray(x, I.dtype))
-        if len(I):
+                out[key].append(np.asarray(x, given.dtype))
+        if len(given):
             self.v = torch.tensor(out["V"][-1])
-        return {k: np.stack(x) if x else I * one for k, x in out.items()}
+        return {k: np.stack(x) if x else given * one for k, x in out.items()}
 
     def integrated(self, v, now, lam, beta):
         law, shift, zero = self.told["law"], self.told["shift"], v.dtype.type(0)
@@ -174,6 +176,7 @@ class Case:
         hidden = self._chance(0.5)
         self.output = hidden and self._chance(0.5)
         self.oracle = Oracle(self.told, learned, hidden)
+        self.first = dict(self.told)
         self.layers = {whole: self._made(whole) for whole in (False, True)}
         self.mems = {False: None, True: None}
         self.dtype = torch.float32
@@ -205,8 +208,8 @@ class Case:
         return x.to(self._pick((torch.float32, torch.float32, torch.float64)))
 
     def _settings(self) -> tuple[dict, set]:
-        law = self.kind["law"] if self.kind else self._pick((*LINEAR, "shrink", "exponential", "exponential", "shift",
-                          "none"))  # fmt: skip
+        laws = (*LINEAR, "shrink", "exponential", "exponential", "shift", "none")
+        law = self.kind["law"] if self.kind else self._pick(laws)
         shift = int(self.rng.integers(0, 9)) if law == "shift" else None
         if law == "exponential" and not self.kind and self._chance(0.3):
             shift = int(self.rng.integers(1, 9))
@@ -249,8 +252,8 @@ class Case:
         return self._pick(((-0.5 * high, 1.5 * high), (0.0, high), (-high, 0.4 * high)))
 
     def _made(self, whole: bool) -> LinearDecayLIF:
-        """A layer as the oracle now is."""
-        told = dict(self.told)
+        """A layer as the oracle now is; what is learned as it was at first."""
+        told = self.told | {k: self.first[k] for k in self.oracle.learned}
         lam, threshold = told.pop("lam"), told.pop("threshold")
         learned = {f"learn_{k}": True for k in self.oracle.learned}
         check = self.seed % 8 != 0
@@ -297,7 +300,7 @@ class Case:
         grads = []
         for whole, layer in self.layers.items():
             if whole and x.dim() < 2:
-                self.refused(lambda: layer(x), "wrong rank")  # noqa: B023
+                self.refused(partial(layer, x), "wrong rank")
                 self._follow(layer, before, want)
                 continue
             given = x.clone().requires_grad_() if x.dtype in FLOATS[:2] else x
@@ -551,9 +554,8 @@ class Case:
                 mem = self.mems[whole]
             own = {} if self.oracle.hidden else {"mem": mem}
             now = given.get("x", x)
-            told.append(
-                self.refused(lambda: layer(now if whole else now[0], **own), words)
-            )  # noqa: B023, E501
+            call = partial(layer, now if whole else now[0], **own)
+            told.append(self.refused(call, words))
             for k, v in held.items():
                 setattr(layer, k, v)
         told = [words.split(":")[0] for words in told]
@@ -680,6 +682,7 @@ if __name__ == "__main__":
             traceback.print_exc()
             sys.exit(1)
     else:
-        told = many(int(sys.argv[1]), int(sys.argv[2]))
+        few = sys.argv[3:] == ["few"]
+        told = many(int(sys.argv[1]), int(sys.argv[2]), few=few)
         print(json.dumps(told | {"seconds": round(time.time() - began, 1)}, indent=1))
         sys.exit(bool(told["bad"]))

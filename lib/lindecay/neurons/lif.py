@@ -84,7 +84,7 @@ class LinearDecayLIF(snn.Leaky):
     shift, rounding, clamp: whole-number laws and the membrane's range (kernels.Rule).
     learn_lam, learn_beta, learn_threshold: which of them are parameters. A learned λ is
         used within [0, θ), a learned β within [0, 1], a learned θ above λ and 0;
-        out there only gradients pass that lead back in (judged by step, or by sequence).
+        outside only gradients that lead back in pass (of each step, or sequence).
     reset_delay: False resets at once; True is snnTorch's habit, one step later.
     detach_reset: no gradient through the spike that resets (snnTorch's habit).
     whole_sequence: `forward` takes [time, batch, …] and runs it in one go.

@@ -119,9 +119,17 @@ def step(v, s, current, lam, beta, theta, rule, fire=None):
         u = u - held * theta
     if rule.clamp is not None:
         u = Bounded.apply(u, *rule.clamp)
-    x = (u - theta) / rule.scale
-    spikes = fire(x) if fire else Fire.apply(x, rule.surrogate, rule.slope)
+    spikes = fired(u, theta, rule, fire)
     return u, spikes, u if rule.delayed else settle(u, spikes, theta, rule)
+
+
+def fired(u, theta, rule, fire=None) -> Tensor:
+    """Spikes in the membrane's dtype: snnTorch's surrogates return float32, which
+    times a single θ of float64 would be rounded to float32."""
+    x = (u - theta) / rule.scale
+    if fire is None:
+        return Fire.apply(x, rule.surrogate, rule.slope)
+    return fire(x).to(x.dtype)
 
 
 def settle(u: Tensor, spikes: Tensor, theta: Tensor, rule: Rule) -> Tensor:
@@ -140,8 +148,7 @@ def loop(current, lam, beta, theta, state, rule, fire=None):
     v, out = state, []
     s = None
     if rule.delayed:  # the spike that the given state has just fired
-        x = (v - theta) / rule.scale
-        s = fire(x) if fire else Fire.apply(x, rule.surrogate, rule.slope)
+        s = fired(v, theta, rule, fire)
     for now in current.unbind(0):
         u, s, v = step(v, s, now, lam, beta, theta, rule, fire)
         out.append((s, u))

@@ -76,7 +76,7 @@ class Events:
             raise Fault(
                 "event rows do not fit",
                 expected=f"{many} pointers from 0 to {ends[1]}",
-                found=f"{len(pointers)} from {pointers[0]} to {pointers[-1]}",
+                found=f"{len(pointers)} from {pointers[:1]} to {pointers[-1:]}",
             )
         if (pointers[1:] < pointers[:-1]).any():
             raise Fault("event rows do not fit", expected="pointers that never fall")

@@ -83,7 +83,8 @@ class LinearDecayLIF(snn.Leaky):
     law: shrink | floor | floor_after | drift | exponential | shift | none.
     shift, rounding, clamp: whole-number laws and the membrane's range (kernels.Rule).
     learn_lam, learn_beta, learn_threshold: which of them are parameters. A learned λ is
-        used within [0, θ), a learned β within [0, 1], a learned θ above λ and 0.
+        used within [0, θ), a learned β within [0, 1], a learned θ above λ and 0;
+        outside only gradients that lead back in pass (of each step, or sequence).
     reset_delay: False resets at once; True is snnTorch's habit, one step later.
     detach_reset: no gradient through the spike that resets (snnTorch's habit).
     whole_sequence: `forward` takes [time, batch, …] and runs it in one go.
@@ -314,6 +315,12 @@ class LinearDecayLIF(snn.Leaky):
             )
         return None
 
+    def _sound(self, v) -> None:
+        """Fault where a membrane that is not our own is NaN or infinite."""
+        if self.check and v is not None and not values.traced(v):
+            if not values.finite(v):
+                values.check_finite("state", v)
+
     def step(self, input_, mem=None) -> tuple[Tensor, Tensor]:
         """Decay → integrate → clamp → fire → reset, for one step [batch, …].
 
@@ -323,13 +330,15 @@ class LinearDecayLIF(snn.Leaky):
         self._checked(current, current.shape, whole=False)
         kept = self.mem if self.mem.shape == current.shape else None
         v = self._start(kept if mem is None else mem, current)
+        if mem is not None and mem is not self.mem:
+            self._sound(v)
         return self._stepped(current, v, values.spike_dtype(input_))
 
     def _stepped(self, current, v, dtype) -> tuple[Tensor, Tensor]:
         rule, (lam, beta, theta) = self.rule, self._now(current)
         v = torch.zeros_like(current) if v is None else v
-        if rule.delayed:
-            late = self._spikes(v, theta)
+        if rule.delayed:  # inhibition picks who fires; who is above θ resets
+            late = self._fired(v - theta)
             late = self.reset = late.detach() if rule.detach_reset else late
             v = (1 - late) * v if rule.reset == "zero" else v
         u = plain.integrate(v, current, lam, beta, rule)
@@ -392,16 +401,23 @@ class LinearDecayLIF(snn.Leaky):
         if wanted:
             u = kernels.settle(u, spk, theta=theta, rule=self.rule)
         if len(current):  # a copy: `detach_hidden` works in place, which views refuse
-            self.mem = u[-1].clone() if wanted else u
+            last = u[-1] if wanted else u
+            self.mem = last.clone() if last._is_view() else last
         return self._graded(spk.to(values.spike_dtype(given))), u
 
     def _spikes(self, mem, theta) -> Tensor:
         x = mem - theta
-        spk = self.spike_grad(x).to(mem.dtype)
+        spk = self._fired(x)
         if not self.inhibition:
             return spk
         first = nn.functional.one_hot(x.argmax(1), x.shape[1])
         return spk * first.to(spk.dtype)
+
+    def _fired(self, x) -> Tensor:
+        """[x > 0]; known surrogates by their own slope, which is finite everywhere."""
+        if self.named:
+            return plain.Fire.apply(x, self.rule.surrogate, self.rule.slope)
+        return self.spike_grad(x).to(x.dtype)
 
     def _graded(self, spk) -> Tensor:
         return spk * self.graded_spikes_factor.to(spk.dtype) if self.graded else spk

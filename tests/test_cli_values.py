@@ -43,7 +43,7 @@ FILES = {
     "a profile": ([GOOD | {"profile": "slow"}], "quick or paper"),
     "seeds": ([GOOD | {"seeds": [0, 0]}], "each once"),
     "a negative ratio": (
-        [{"id": "energy.module_ratio", "value": -5.2}], "no negative number",
+        [{"id": "energy.module.decay_alone", "value": -5.2}], "no negative number",
     ),
     "a field": ([GOOD | {"vlaue": 1}], "vlaue of a result"),
     "a type": ([GOOD | {"n": "many"}], "n of a result"),

@@ -58,6 +58,7 @@ def sequence(
     reset), both shaped as current.
     Raises Fault for wrong rank, dtype, NaN or infinite values, λ < 0, λ ≥ θ, θ ≤ 0.
 
+    >>> import torch
     >>> current = torch.full((4, 1, 1), 0.6)
     >>> spikes, membrane = sequence(current, lam=0.1)
     >>> spikes.flatten().tolist()

@@ -30,18 +30,16 @@ class Look:
         return made | ({"markerfacecolor": "none"} if self.open else {})
 
 
-_MARKS = {"vlif": "o", "ldlif": "s", "floor": "v", "if": "D", "shift": "P"}
 _DASHES = {"ldlif": "--", "if": ":"}  # where curves have no markers
 
 LOOKS: dict[str, Look] = {
-    name: Look(arm.colour, "-", _MARKS.get(name, "x"), label=arm.label)
+    name: Look(arm.colour, "-", arm.marker, label=arm.label)
     for name, arm in ARMS.items()
 } | {
     # laws of decay
     "exponential": Look(EXP),
     "linear": Look(LIN),
     "shrink": Look(LIN),
-    "drift": Look(LIN, "--"),
     "floor at rest": Look(ARMS["floor"].colour, ":"),
     # where events come from
     "recordings": Look(PURPLE, "-", "o"),

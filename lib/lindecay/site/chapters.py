@@ -89,7 +89,7 @@ def select(root: Path, wanted: list[str]) -> list[Chapter]:
     for word, stem in zip(wanted, stems):
         if not stem or not any(c.name.startswith(stem) for c in known):
             names = ", ".join(c.name for c in known)
-            raise Fault("no such chapter", expected=names, found=repr(word))
+            raise Fault("no such chapter", expected=names, found=word.strip() or "''")
     return [c for c in known if not wanted or any(map(c.name.startswith, stems))]
 
 

@@ -135,6 +135,7 @@ class Tracer(TorchFunctionMode):
         if not whole and value.whole:
             raise Wrong(f"{name} is given all steps at once")
         if whole:
+            _at_rest(name, mem)
             return self._new(name, module, value, x, 2), None
         known = self.of(mem) if mem is not None else None
         if known is not None:
@@ -152,6 +153,7 @@ class Tracer(TorchFunctionMode):
             if held is not module.mem:
                 number, step = self._new(name, module, value, x, 1), 0
         else:
+            _at_rest(name, mem)
             number, step = self._new(name, module, value, x, 1), 0
         return self._continued(number, step, value, name)
 
@@ -175,6 +177,17 @@ class Tracer(TorchFunctionMode):
         if len(self.instances) > 4096:
             raise Fault(f"{name}: its membranes start at rest in every step")
         return len(self.instances) - 1
+
+
+def _at_rest(name: str, mem) -> None:
+    """Fault where a layer is started from a membrane of its own."""
+    if isinstance(mem, torch.Tensor) and mem.numel() and bool((mem != 0).any()):
+        raise Fault(
+            f"{name}: its membrane does not start at rest",
+            expected="zeros, or none given",
+            found=f"{mem.flatten()[mem.flatten() != 0][0].item():g} before step 0",
+            do="the array clears its membranes before a clip",
+        )
 
 
 class Wrong(Exception):

@@ -56,14 +56,17 @@ def emulate(
         return macro.emulate(ck, clips, spec, record, **more)
     fits(ck, clips)
     _linear(ck, spec)
-    machines = [MACHINES[spec.layout, spec.update](ck, x, spec) for x in ck.layers]
+    _chain(ck, clips, spec)
+    machine = MACHINES[spec.layout, spec.update]
+    machines = [machine(ck.of(x), x, spec) for x in ck.layers]
     indptr, channel, states, ledger = clips.indptr, clips.channel, [], Ledger()
     for machine in machines:
         indptr, channel = pooled(machine.layer, indptr, channel)
         state = _run(machine, indptr, channel, len(clips), ck.steps, record)
         states, ledger = [*states, state], ledger + machine.ledger
         indptr, channel = as_events(state.S)
-    return Run(Trace(states), ledger, Mapping(spec, tuple(m.plan for m in machines)))
+    trace = Trace(states, ck.readout)
+    return Run(trace, ledger, Mapping(spec, tuple(m.plan for m in machines)))
 
 
 def _linear(ck: Checkpoint, spec: MacroSpec) -> None:
@@ -75,6 +78,22 @@ def _linear(ck: Checkpoint, spec: MacroSpec) -> None:
                 expected="layout A",
                 found=f"layout {spec.layout}",
             )
+
+
+def _chain(ck: Checkpoint, clips: Clips, spec: MacroSpec) -> None:
+    """Fault for what layout A alone takes: other ways, counts, other roundings."""
+    known = {"exponential": "nearest", "shift": "floor"}
+    odd = {
+        "layers that read more than the layer before": not ck.chain,
+        "an input that comes several times in a step": clips.count is not None,
+        "a decay that rounds otherwise": any(
+            ck.of(x).rounding != known.get(ck.of(x).law, ck.of(x).rounding)
+            for x in ck.layers
+        ),
+    }
+    for what, there in odd.items():
+        if there:
+            raise Fault(what, expected="layout A", found=f"layout {spec.layout}")
 
 
 def _known_inputs(clips: Clips) -> None:
@@ -102,4 +121,5 @@ def _run(machine: LayerMachine, indptr, channel, clips, steps, record) -> LayerT
             clears, clamps = clears + done.clears, clamps + done.clamps
     kept = (U, V) if record else (None, None)
     sops = len(channel) * machine.plan.outputs
-    return LayerTrace(machine.layer.name, *kept, S, clears, clamps, sops)
+    last = V[:, -1].copy()
+    return LayerTrace(machine.layer.name, *kept, S, clears, clamps, sops, last)

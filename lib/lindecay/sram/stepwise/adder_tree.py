@@ -191,5 +191,6 @@ class InPlaceMachine(TreeMachine):
 def _rows_of(layer: Layer, mine: slice) -> Layer:
     """The part of a layer whose membranes stand in one row."""
     bias = None if layer.bias is None else layer.bias[mine]
-    own = {name: layer.row(name)[mine] for name in ("theta", "lam")}
+    names = ("theta", "lam") + (() if layer.beta is None else ("beta",))
+    own = {name: layer.row(name)[mine] for name in names}
     return replace(layer, w=layer.w[mine], bias=bias, **own)

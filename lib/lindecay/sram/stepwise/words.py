@@ -99,10 +99,10 @@ def decayed(ck: Checkpoint, layer: Layer, v: np.ndarray) -> np.ndarray:
     if ck.law == "drift":
         return v - lam
     if ck.law == "shift":
-        return v - (v >> int(layer.beta))
+        return v - (v >> layer.row("beta"))
     if ck.law == "exponential":
         half = (1 << layer.beta_shift) >> 1
-        size = (np.abs(v) * int(layer.beta) + half) >> layer.beta_shift
+        size = (np.abs(v) * layer.row("beta").astype(int) + half) >> layer.beta_shift
         return np.where(v < 0, -size, size)
     return v
 

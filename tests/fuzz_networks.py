@@ -267,6 +267,7 @@ class Draw:
         if kind == "recurrent" and len(out) == 1 and self.style.startswith("loop"):
             beta = float(self.rng.uniform(0.2, 0.95))
             how["threshold"] = float(self.rng.uniform(0.1, 0.8))
+            how["reset_delay"] = self.chance(0.7)
             if self.chance(0.5):
                 return snn.RLeaky(beta, linear_features=out[0], **how)
             return snn.RLeaky(beta, V=0.3, all_to_all=False, **how)

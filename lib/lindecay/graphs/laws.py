@@ -47,6 +47,13 @@ def rule(module, name: str) -> dict:
         raise Fault(f"{name}: threshold", expected="above 0", found=f"{least}")
     reset = module.reset_mechanism
     late = reset == "subtract" and module.reset_delay
+    if reset == "zero" and module.reset_delay and hasattr(module, "recurrent"):
+        raise Fault(
+            f"{name}: snn.RLeaky drops all input of the step after a spike",
+            expected="a reset that leaves the next step's input alone",
+            found='reset_mechanism="zero" with reset_delay=True',
+            do="reset_delay=False resets to zero at once",
+        )
     found["reset"] = "late" if late else reset
     if late and found["law"] == "none":  # nothing decays in between
         found["reset"] = "subtract"

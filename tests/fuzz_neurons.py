@@ -99,7 +99,8 @@ class Oracle:
             return theta
         least = torch.tensor(torch.finfo(theta.dtype).eps, dtype=theta.dtype)
         if "lam" not in self.learned:
-            lam = self.told["lam"].max().to(least)
+            lam = self.told["lam"]
+            lam = lam.max().to(least) if lam.numel() else least
             least = torch.maximum(least, lam * (1 + 4 * least) + least)
         return torch.maximum(theta, least)
 
@@ -417,11 +418,11 @@ class Case:
         )
         layer = snn.Leaky(beta, theta, reset_mechanism=told["reset_mechanism"])
         snn.SpikingNeuron.instances.remove(layer)
-        mem = torch.from_numpy(Oracle.start(_At(before), x))
+        mem = torch.as_tensor(Oracle.start(_At(before), x))
         for t, now in enumerate(x):
             spk, mem = layer(now, mem)
-            same("snnTorch's spikes", spk, torch.from_numpy(want["S"][t]))
-            same("snnTorch's membrane", mem, torch.from_numpy(want["U"][t]))
+            same("snnTorch's spikes", spk, torch.as_tensor(want["S"][t]))
+            same("snnTorch's membrane", mem, torch.as_tensor(want["U"][t]))
 
     # ---- what happens between runs
 

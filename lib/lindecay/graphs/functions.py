@@ -14,6 +14,7 @@ from lindecay.settings import Fault
 
 SAME = "clone detach contiguous float double half bfloat16 to type requires_grad_"
 SAME += " dropout dropout2d alpha_dropout feature_dropout type_as alias cpu"
+CONSTANT = "zeros_like ones_like full_like new_zeros new_ones new_full new_tensor"
 SHAPES = "flatten view reshape unflatten squeeze unsqueeze view_as reshape_as"
 
 
@@ -22,7 +23,7 @@ def seen(tracer, func, args, kwargs, out) -> None:
     name = getattr(func, "__name__", str(func)).strip("_")
     given = [tracer.of(x) for x in _tensors(args) + _tensors(tuple(kwargs.values()))]
     values = [v for v in given if v is not None]
-    if not values:
+    if not values or name in CONSTANT.split():
         return
     if name == "bool":
         raise Fault(

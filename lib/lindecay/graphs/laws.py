@@ -47,6 +47,13 @@ def rule(module, name: str) -> dict:
         raise Fault(f"{name}: threshold", expected="above 0", found=f"{least}")
     reset = module.reset_mechanism
     late = reset == "subtract" and module.reset_delay
+    if reset == "zero" and module.reset_delay and hasattr(module, "recurrent"):
+        raise Fault(
+            f"{name}: snn.RLeaky drops all input of the step after a spike",
+            expected="a reset that leaves the next step's input alone",
+            found='reset_mechanism="zero" with reset_delay=True',
+            do="reset_delay=False resets to zero at once",
+        )
     found["reset"] = "late" if late else reset
     if late and found["law"] == "none":  # nothing decays in between
         found["reset"] = "subtract"
@@ -79,6 +86,7 @@ def _linear(module, own, name: str) -> dict:
     if own.clamp is not None:
         what = f"{name}: a clamp of its own"
         raise Fault(what, expected="none: the grid has one", found=own.clamp)
+    _whole_numbers(module, own, name)
     if own.law == "shift":
         if own.rounding != "floor":
             what = f"{name}: a shift that rounds to nearest has no program"
@@ -86,6 +94,7 @@ def _linear(module, own, name: str) -> dict:
         return {"law": "shift", "shift": int(own.shift)}
     if own.law == "exponential":
         beta = real(name, "beta", module._beta_now(torch.zeros(())))
+        beta = beta * 2.0 ** -(own.shift or 0)
         return {"law": "none"} if (beta == 1).all() else {"law": own.law, "beta": beta}
     if own.law == "none":
         return {"law": "none"}
@@ -100,6 +109,25 @@ def _linear(module, own, name: str) -> dict:
             f"{name}: lam", expected="at least 0 and below θ", found=f"{lam.max():g}"
         )
     return {"law": own.law, "lam": lam}
+
+
+def _whole_numbers(module, own, name: str) -> None:
+    """Fault where a decay rounds to whole numbers that the threshold is too small for.
+
+    Below θ = 2^shift a membrane at θ leaks less than the 1 that it is rounded to; the
+    array rounds on its own finer grid and would leak.
+    """
+    if own.shift is None:
+        return
+    theta = real(name, "threshold", module.threshold)
+    off = theta[(theta != np.rint(theta)) | (theta < 2**own.shift)]
+    if off.size:
+        raise Fault(
+            f"{name}: its decay rounds the membrane to whole numbers",
+            expected=f"thresholds in whole LSBs, at least 2^{own.shift}",
+            found=f"θ = {off.flat[0]:g}",
+            do="weights and θ in LSBs; or law='exponential' without shift",
+        )
 
 
 def real(name: str, what: str, value) -> np.ndarray:

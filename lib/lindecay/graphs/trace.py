@@ -99,6 +99,7 @@ class Tracer(TorchFunctionMode):
             given = dict(zip(self._arguments(module), args)) | kwargs
             value, mem = self.of(given.get("input_")), given.get("mem")
             number, step = self._place(module, value, mem, given["input_"])
+            self._fed_back(module, given.get("spk"), number, step)
             self.quiet = True
             try:
                 out = forward(*args, **kwargs)
@@ -114,6 +115,23 @@ class Tracer(TorchFunctionMode):
             return out
 
         return run
+
+    def _fed_back(self, module, spk, number: int, step: int | None) -> None:
+        """Fault where a recurrent layer is handed other spikes than its own last."""
+        if spk is None:
+            return
+        name = self.instances[number].name
+        value = self.of(spk)
+        if value is None and not step:
+            return _at_rest(name, spk, "spikes")
+        leaf = value.only() if value is not None else None
+        own = leaf is not None and (leaf.kind, leaf.index) == ("spikes", number)
+        if not own or leaf.step != step - 1:
+            raise Fault(
+                f"{name}: what it is handed as its last spikes is something else",
+                expected="the spikes that the layer returned in the step before",
+                found="another value",
+            )
 
     @staticmethod
     def _arguments(module) -> tuple[str, ...]:
@@ -135,6 +153,7 @@ class Tracer(TorchFunctionMode):
         if not whole and value.whole:
             raise Wrong(f"{name} is given all steps at once")
         if whole:
+            _at_rest(name, mem)
             return self._new(name, module, value, x, 2), None
         known = self.of(mem) if mem is not None else None
         if known is not None:
@@ -152,6 +171,7 @@ class Tracer(TorchFunctionMode):
             if held is not module.mem:
                 number, step = self._new(name, module, value, x, 1), 0
         else:
+            _at_rest(name, mem)
             number, step = self._new(name, module, value, x, 1), 0
         return self._continued(number, step, value, name)
 
@@ -175,6 +195,17 @@ class Tracer(TorchFunctionMode):
         if len(self.instances) > 4096:
             raise Fault(f"{name}: its membranes start at rest in every step")
         return len(self.instances) - 1
+
+
+def _at_rest(name: str, mem, what: str = "membrane") -> None:
+    """Fault where a layer is started from a membrane or spikes of its own."""
+    if isinstance(mem, torch.Tensor) and mem.numel() and bool((mem != 0).any()):
+        raise Fault(
+            f"{name}: its {what} starts from no rest",
+            expected="zeros, or none given",
+            found=f"{mem.flatten()[mem.flatten() != 0][0].item():g} before step 0",
+            do="the array clears its membranes before a clip",
+        )
 
 
 class Wrong(Exception):
@@ -331,7 +362,7 @@ class Traced:
         if self.graph.readout == "membrane":
             scores = last[len(layers) - 1].flatten(1).double().numpy()
         if self.graph.readout == "sum":
-            scores = _summed(out, steps)
+            scores = _summed(out, steps, layers[-1].shape)
         told = [(layers[k].note, n, S[k].size) for k, n in over.items() if n]
         return Floats(S, scores, [], [], tuple(told))
 
@@ -348,12 +379,16 @@ class Traced:
             S[:, step] = spk.flatten(1).to(torch.uint8).numpy()
 
 
-def _summed(out: list, steps: int) -> np.ndarray:
-    """Outputs added over time, [clips, classes]."""
-    first = [first_tensor(x) for x in out]
-    if len(first) == 1 and steps == len(first[0]) and first[0].dim() > 2:
-        first = list(first[0])
-    return sum(x.double() for x in first).flatten(1).numpy()
+def _summed(out: list, steps: int, frame: tuple[int, ...]) -> np.ndarray:
+    """Outputs added over time, [clips, classes]: of each step, of all, or summed."""
+    found = [first_tensor(x) for x in out]
+    if len(out) == 1 and isinstance(out[0], list | tuple):
+        one = out[0][0] if isinstance(out[0][0], list | tuple) else out[0]
+        if len(one) == steps and all(x.dim() == 1 + len(frame) for x in one):
+            found = list(one)
+    if len(found) == 1 and found[0].dim() == 2 + len(frame):
+        found = list(found[0])
+    return sum(x.double() for x in found).flatten(1).numpy()
 
 
 def _joined(parts: list[Floats], graph: ir.Graph, steps: int) -> Floats:

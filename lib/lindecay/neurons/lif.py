@@ -244,7 +244,8 @@ class LinearDecayLIF(snn.Leaky):
             return self.threshold
         least = self.threshold.new_tensor(torch.finfo(self.threshold.dtype).eps)
         if not isinstance(self.lam, nn.Parameter):
-            lam = self.lam.detach().max().to(least)
+            lam = self.lam.detach().reshape(-1).amax(0) if self.lam.numel() else least
+            lam = lam.to(least)
             least = torch.maximum(least, lam * (1 + 4 * least) + least)
         low = not torch.compiler.is_compiling() and bool((self.threshold < least).any())
         if low and not self.__dict__.get("_warned"):
@@ -372,6 +373,7 @@ class LinearDecayLIF(snn.Leaky):
 
     def _in_steps(self, current, v, dtype) -> tuple[Tensor, Tensor]:
         """Step by step, for what looks at several neurons or rewrites the state."""
+        self._sound(v)
         if self.check and not values.traced(current):
             values.check_finite("current", current)
         spikes, states = current.to(dtype), current * 1.0

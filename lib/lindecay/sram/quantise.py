@@ -219,8 +219,7 @@ def _layer(i, one: Wired, s, f: int, choice: Choice, more, steps: int) -> Layer:
             found=f"θ = {np.min(n.theta):g}, LSB {float(np.max(s)) / 2**f:g}",
             do="more weight_bits or fraction_bits",
         )
-    lam = _whole(one, "lam", n.lam, unit)
-    own = {"theta": theta, "lam": np.minimum(lam, theta - 1).astype(np.int32)}
+    own = {"theta": theta, "lam": _lam(one, unit, theta)}
     bias = n.bias if more is None else (0 if n.bias is None else n.bias) + more
     if bias is not None:
         own["bias"] = _bias(one, bias, unit, ints, f, choice)
@@ -263,6 +262,15 @@ def _rounded(b: Synapse, s: np.ndarray, half: int) -> Synapse:
     scale = s.reshape(-1, *[1] * (b.w.ndim - 1)) if np.ndim(s) else s
     w = np.clip(np.rint(b.w / scale), -half, half - 1)
     return replace(b, w=w.astype(np.int8))
+
+
+def _lam(one: Wired, unit, theta) -> np.ndarray:
+    """λ on the membrane's grid, below θ, each spread over the neurons as it is."""
+    n = one.neurons
+    lam = np.broadcast_to(np.rint(np.asarray(n.lam) * unit), n.shape)
+    if n.spiking:
+        theta = np.rint(np.asarray(n.theta) * unit)
+    return _short(one, "lam", np.minimum(lam, theta - 1))
 
 
 def _whole(one: Wired, what: str, value, unit) -> np.ndarray:

@@ -6,6 +6,7 @@ the contract: 0 ≤ λ < θ, 0 ≤ β ≤ 1 (0 ≤ β_q ≤ 2^shift), all of the
 """
 
 import numbers
+from math import isfinite
 
 import numpy as np
 import torch
@@ -110,7 +111,8 @@ def finite(x: Tensor) -> bool:
     >>> finite(torch.tensor([3e38, 3e38])), finite(torch.tensor([1.0, float("nan")]))
     (True, False)
     """
-    if np.isfinite(x.detach().sum().item()):
+    x = x.detach() if x.requires_grad else x
+    if isfinite(x.sum().item()):
         return True
     return bool(torch.isfinite(x).all())
 

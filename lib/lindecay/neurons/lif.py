@@ -19,6 +19,7 @@ from lindecay.neurons.surrogates import Rebuilt, named
 from lindecay.settings import Fault
 
 VALUES = {"lam": "λ", "beta": "β", "threshold": "θ"}
+ONE = torch.ones(())  # the β of laws that have none
 SETTINGS = (
     "detach_reset",
     "clamp",
@@ -215,33 +216,44 @@ class LinearDecayLIF(snn.Leaky):
     @property
     def graded(self) -> bool:
         """Whether spikes are scaled."""
-        factor = self.graded_spikes_factor
-        return isinstance(factor, nn.Parameter) or bool((factor != 1).any())
+        factor = self._own("graded_spikes_factor")
+        if isinstance(factor, nn.Parameter):
+            return True
+        return factor.item() != 1 if factor.numel() == 1 else bool((factor != 1).any())
 
     # ---- parameters as this step uses them
 
+    def _own(self, name: str) -> Tensor:
+        """A buffer or parameter; asking the module itself takes ten times as long."""
+        found = self._buffers.get(name)
+        return self._parameters[name] if found is None else found
+
     def _lam_now(self, threshold: Tensor | None = None) -> Tensor:
-        if not isinstance(self.lam, nn.Parameter):
-            return self.lam
+        lam = self._own("lam")
+        if not isinstance(lam, nn.Parameter):
+            return lam
         threshold = self._threshold_now() if threshold is None else threshold
-        top = threshold.detach() * (1 - torch.finfo(self.lam.dtype).eps)
-        return Within.apply(self.lam, top.to(self.lam))
+        top = threshold.detach() * (1 - torch.finfo(lam.dtype).eps)
+        return Within.apply(lam, top.to(lam))
 
     def _raw_beta(self) -> Tensor:
-        return self.beta if self._law == "exponential" else torch.ones(())
+        return self._own("beta") if self._law == "exponential" else ONE
 
     def _beta_now(self, like) -> Tensor:
         if self._law != "exponential":
-            return torch.ones((), dtype=like.dtype, device=like.device)
-        if not isinstance(self.beta, nn.Parameter):
-            return self.beta
-        top = self.beta.new_tensor(2.0 ** (self.shift or 0))
-        return Within.apply(self.beta, top)
+            alike = like.dtype == ONE.dtype and like.device == ONE.device
+            return ONE if alike else ONE.to(like)
+        beta = self._own("beta")
+        if not isinstance(beta, nn.Parameter):
+            return beta
+        top = beta.new_tensor(2.0 ** (self.shift or 0))
+        return Within.apply(beta, top)
 
     def _threshold_now(self) -> Tensor:
         """θ; a learned one that has met λ or 0 stays just above, and says so once."""
-        if not isinstance(self.threshold, nn.Parameter):
-            return self.threshold
+        threshold = self._own("threshold")
+        if not isinstance(threshold, nn.Parameter):
+            return threshold
         least = self.threshold.new_tensor(torch.finfo(self.threshold.dtype).eps)
         if not isinstance(self.lam, nn.Parameter):
             lam = self.lam.detach().reshape(-1).amax(0) if self.lam.numel() else least
@@ -260,14 +272,14 @@ class LinearDecayLIF(snn.Leaky):
         """λ, β and θ in the membrane's dtype, a single value without axes."""
         theta = self._threshold_now()
         found = self._lam_now(theta), self._beta_now(like), theta
-        found = (p.reshape(()) if p.numel() == 1 else p for p in found)
+        found = (p.reshape(()) if p.dim() and p.numel() == 1 else p for p in found)
         return tuple(p if p.dtype == like.dtype else p.to(like.dtype) for p in found)
 
     def _checked(self, current: Tensor, shape, whole: bool) -> None:
         """Faults of shapes and values; what was found good is not looked at again."""
         if not self.check or values.traced(current):
             return
-        raw = self.lam, self._raw_beta(), self.threshold
+        raw = self._own("lam"), self._raw_beta(), self._own("threshold")
         seen = (shape, self.rule, *(_state_of(p) for p in raw))
         if whole or seen != self.__dict__.get("_seen"):
             for name, p in zip(("λ", "β", "θ"), raw):
@@ -507,6 +519,8 @@ def _used(law: str, learn_lam: bool, learn_beta: bool, shift) -> None:
 
 def _state_of(p: Tensor):
     """Changes whenever a parameter does: its value, or its place and version."""
+    if p is ONE:
+        return None
     return p.item() if p.numel() == 1 else (p.data_ptr(), p._version, p.shape)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from lindecay import kernels
 from lindecay.neurons import LinearDecayLIF
+from lindecay.neurons.upstream import habits
 from lindecay.results import number
 
 
@@ -129,6 +130,11 @@ def speed_numbers(rows: Mapping[str, dict]) -> dict:
     floor = "floor: same reads and writes, no arithmetic"
     limit = rows["neurons alone"]["limit_fraction"]
     return found | {"neuron.limit": number(limit, digits=2, note=floor)}
+
+
+def upstream_table() -> pd.DataFrame:
+    """Where snnTorch itself errs: a line that runs, what it gives, what is right."""
+    return pd.DataFrame(habits())
 
 
 def bounds_table(loop: dict, gathers: Mapping[str, dict]) -> pd.DataFrame:

@@ -327,7 +327,7 @@ PREDICTED = "predictions"
 
 
 def sizes_table(found: Study) -> pd.DataFrame:
-    """Neurons and bins that the paper does not give, moved one at a time."""
+    """Neurons and bins that the summary does not give, moved one at a time."""
     rows = []
     for key, what in (("hidden", "hidden neurons"), ("dt_us", "µs a bin")):
         part = found.only(study=key)

@@ -337,7 +337,7 @@ class Draw:
 
 def case(seed: int, folder: Path) -> str:
     """One case: "equal" or the Fault's words. AssertionError with its story else."""
-    made = None
+    made, kept = None, list(snn.SpikingNeuron.instances)
     try:
         made = Draw(seed)
         return compared(made, folder)
@@ -350,6 +350,8 @@ def case(seed: int, folder: Path) -> str:
         shape = made.x.shape if made else ""
         story = f"{type(error).__name__}: {error} | {said} {shape}"
         raise AssertionError(story[:1200]) from error
+    finally:
+        snn.SpikingNeuron.instances = kept  # snnTorch lists its layers for ever
 
 
 def compared(made: Draw, folder: Path) -> str:

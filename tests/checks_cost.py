@@ -1,6 +1,6 @@
 """What the checks of values cost, in CPU time: with them, without, interleaved.
 
-    python tests/checks_cost.py [ROUNDS]
+    python tests/checks_cost.py [ROUNDS [WORK …]]
 
 Prints one JSON object, for each work: the median ms with checks and without, and their
 ratio. Run it in turn with PYTHONPATH of another commit to compare the two.
@@ -128,4 +128,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     torch.set_num_threads(1)
-    print(json.dumps({name: cost(make, rounds) for name, make in WORKS.items()}))
+    names = sys.argv[2:] or WORKS
+    print(json.dumps({name: cost(WORKS[name], rounds) for name in names}))

@@ -30,6 +30,7 @@ from lindecay.neurons import LinearDecayLIF
 from lindecay.settings import Fault
 from lindecay.sram import MacroSpec
 
+NARROW = (torch.half, torch.bfloat16)
 KINDS = ("uint8", "int64", "float32", "float64", "bool", "half", "numpy", "numpy float",
          "sparse", "lists", "masks", "clips")  # fmt: skip
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "none", "shift")
@@ -337,7 +338,7 @@ class Draw:
 
 def case(seed: int, folder: Path) -> str:
     """One case: "equal" or the Fault's words. AssertionError with its story else."""
-    made = None
+    made, kept = None, list(snn.SpikingNeuron.instances)
     try:
         made = Draw(seed)
         return compared(made, folder)
@@ -350,6 +351,8 @@ def case(seed: int, folder: Path) -> str:
         shape = made.x.shape if made else ""
         story = f"{type(error).__name__}: {error} | {said} {shape}"
         raise AssertionError(story[:1200]) from error
+    finally:
+        snn.SpikingNeuron.instances = kept  # snnTorch lists its layers for ever
 
 
 def compared(made: Draw, folder: Path) -> str:
@@ -374,13 +377,17 @@ def compared(made: Draw, folder: Path) -> str:
     assert told_of[0] == 0 < told_of[1], f"differences of compared: {told_of}"
     assert len(run.floats.spikes) in (len(want), len(want) + 1)
     for a, b, c in zip(run.floats.spikes, want, told.spikes):
-        assert np.array_equal(a, b), "the float side is not the network run by hand"
         wide = made.dtype in (torch.float32, torch.float64)
+        wrong = int((a != b).sum())  # all steps at once round otherwise in 8 bits
+        told_of = f"the float side is not the network run by hand: {wrong} of {a.size}"
+        assert not wrong or not wide and wrong <= max(6, 0.03 * a.size), told_of
         late = any("once more" in n for n in run.report["notes"])
-        if wide and not late:
+        rounds = any(layer.law == "shift" for layer in graph.layers)
+        rounds |= any(getattr(b.neuron, "shift", None) for b in made.blocks)
+        if wide and not late and not rounds:  # a graph's decay rounds nowhere
             agree = float((b == c).mean())
             assert agree > 0.97, f"the graph fires otherwise: {agree}"
-    if run.report["readout"] == "sum":
+    if run.report["readout"] == "sum" and made.dtype not in NARROW:
         summed = made.sums[0].double().sum(1).flatten(1).numpy()
         np.testing.assert_allclose(run.floats.scores, summed, rtol=1e-3, atol=1e-2)
     by_oracle(run, folder)

@@ -59,6 +59,19 @@ def test_words_take_each_layers_own_law_reset_grid_and_betas(layout, update):
     assert run.trace.layers[1].spikes
 
 
+def test_an_adder_tree_in_place_refuses_a_beta_for_each_neuron():
+    net = [nn.Linear(9, 2, bias=False), snn.Leaky(torch.tensor([0.5, 0.9]))]
+    with pytest.raises(Fault, match="a beta for each neuron.*layout A or B"):
+        sram.emulate(net, events(5, 2, 9), MacroSpec(layout="C", update="in-place"))
+
+
+def test_two_factors_in_a_row_are_one():
+    ops = (graphs.ir.Scale(np.asarray(0.25)), graphs.ir.Scale(np.asarray(0.5)))
+    found = graphs.bundle(graphs.Path(0, ops), (3, 2, 2), "sum of spikes")
+    for w in (found.w, graphs.bundle(graphs.Path(0, ops), (6,), "line").w):
+        assert np.abs(w).sum() == 0.125 * len(w)
+
+
 def test_words_read_out_membranes_as_the_integers_do():
     torch.manual_seed(0)
     still = snn.Leaky(0.9, reset_mechanism="none")
@@ -126,6 +139,12 @@ def test_a_recurrent_reset_to_zero_is_taken_at_once_alone():
     reading = graphs.read(net, frames)
     own, ours = reading.run(frames), floats.run(reading.graph, frames)
     assert np.array_equal(own.spikes[0], ours.spikes[0]) and own.spikes[0].any()
+
+
+def test_a_late_reset_behind_a_floor_is_another_rule():
+    lif = LinearDecayLIF(0.05, law="floor_after", reset_delay=True)
+    with pytest.raises(Fault, match="late reset behind a floor"):
+        sram.emulate([nn.Linear(9, 4), lif], events(5, 2, 9))
 
 
 def test_decays_that_round_need_a_threshold_that_is_not_rounded_away():

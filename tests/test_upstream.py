@@ -27,6 +27,12 @@ def test_a_habit_that_is_mended_would_be_seen(monkeypatch):
     assert one.found == one.right
 
 
+def test_no_example_leaves_a_layer_behind():
+    before = len(snn.SpikingNeuron.instances)
+    habits()
+    assert len(snn.SpikingNeuron.instances) == before
+
+
 def test_the_table_has_one_line_a_habit():
     rows = habits()
     assert [r["what"] for r in rows] == [h.what for h in HABITS]

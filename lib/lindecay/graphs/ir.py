@@ -261,7 +261,10 @@ def _carried(scale: Scale, left: list) -> list | None:
         return None
     if not left:
         return None
-    return [left[0], Scale(np.asarray(scale.g.flat[0])), *left[1:]]
+    one = np.asarray(scale.g.flat[0])
+    if isinstance(left[0], Scale):  # two factors are one, or they would take turns
+        return [Scale(np.asarray(left[0].g) * one), *left[1:]]
+    return [left[0], Scale(one), *left[1:]]
 
 
 def _join(one, op: Op, shape: Shape):

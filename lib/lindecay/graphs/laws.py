@@ -47,6 +47,13 @@ def rule(module, name: str) -> dict:
         raise Fault(f"{name}: threshold", expected="above 0", found=f"{least}")
     reset = module.reset_mechanism
     late = reset == "subtract" and module.reset_delay
+    if late and found["law"] == "floor_after":
+        raise Fault(
+            f"{name}: a late reset behind a floor after the input",
+            expected="a reset before the floor, as the array has it",
+            found='law="floor_after" with reset_delay=True',
+            do="reset_delay=False resets at once",
+        )
     if reset == "zero" and module.reset_delay and hasattr(module, "recurrent"):
         raise Fault(
             f"{name}: snn.RLeaky drops all input of the step after a spike",

@@ -112,7 +112,8 @@ def choose(backend, current, rule, fire) -> bool:
 
 def settle(membrane, spikes, *, theta=1.0, rule: Rule | None = None, **fields):
     """V after the step that ended in U = `membrane`: the state of the next step."""
-    rule = rule.but(**fields) if rule else Rule(**fields)
+    if fields or rule is None:
+        rule = rule.but(**fields) if rule else Rule(**fields)
     if rule.delayed:
         return membrane
     return plain.settle(membrane, spikes, _tensor("θ", theta, membrane), rule)

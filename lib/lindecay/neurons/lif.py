@@ -180,21 +180,17 @@ class LinearDecayLIF(snn.Leaky):
     @property
     def rule(self) -> kernels.Rule:
         """What the layer does now, from its settings as they are."""
-        own = tuple(getattr(self, name) for name in SETTINGS)
-        key = (self._reset_mechanism, self.reset_delay, self.spike_grad, *own)
-        return self._kept_rule(key, own)[1]
+        return self._kept_rule()[1]
 
-    def _kept_rule(self, key, own) -> tuple:
+    def _kept_rule(self) -> tuple:
         """(settings, rule, whether the fused loop knows the surrogate), made once."""
-        kept = self.__dict__.get("_rule")
+        now, kept = self.__dict__, self.__dict__.get("_rule")
+        own = now["detach_reset"], now["clamp"], now["shift"], now["rounding"]
+        key = (now["_reset_mechanism"], now["reset_delay"], self.spike_grad, *own)
         if kept is None or kept[0] != key:
             known = named(self.spike_grad)
-            kept = (
-                key,
-                self._derived(known, dict(zip(SETTINGS, own))),
-                known is not None,
-            )
-            self.__dict__["_rule"] = kept
+            rule = self._derived(known, dict(zip(SETTINGS, own)))
+            kept = now["_rule"] = key, rule, known is not None
         return kept
 
     def _derived(self, known, own: dict) -> kernels.Rule:
@@ -211,7 +207,7 @@ class LinearDecayLIF(snn.Leaky):
     @property
     def named(self) -> bool:
         """Whether the surrogate is one that the fused loop knows."""
-        return bool(self.rule) and self.__dict__["_rule"][2]
+        return self._kept_rule()[2]
 
     @property
     def graded(self) -> bool:
@@ -288,7 +284,16 @@ class LinearDecayLIF(snn.Leaky):
             fixed = [p.detach() for p in self._now(raw[0].detach())]
             kernels.check_parameters(*fixed, self.rule)
             self.__dict__["_seen"] = seen
-        if not whole and current.device.type == "cpu" and not values.finite(current):
+
+    def _felt(self, u, current) -> None:
+        """Fault for a current that is NaN or infinite, as the membrane shows it.
+
+        U is still in the cache. Only max(·, 0) after the current hides −∞.
+        """
+        if not self.check or u.device.type != "cpu" or values.traced(u):
+            return
+        seen = current if self._law == "floor_after" else u
+        if not values.finite(seen):
             values.check_finite("current", current)
 
     def _base_state_function(self, input_):
@@ -355,6 +360,7 @@ class LinearDecayLIF(snn.Leaky):
             late = self.reset = late.detach() if rule.detach_reset else late
             v = (1 - late) * v if rule.reset == "zero" else v
         u = plain.integrate(v, current, lam, beta, rule)
+        self._felt(u, current)
         if rule.delayed and rule.reset == "subtract":
             u = u - late * theta
         if rule.clamp is not None:
@@ -429,8 +435,9 @@ class LinearDecayLIF(snn.Leaky):
 
     def _fired(self, x) -> Tensor:
         """[x > 0]; known surrogates by their own slope, which is finite everywhere."""
-        if self.named:
-            return plain.Fire.apply(x, self.rule.surrogate, self.rule.slope)
+        _, rule, known = self._kept_rule()
+        if known:
+            return plain.Fire.apply(x, rule.surrogate, rule.slope)
         return self.spike_grad(x).to(x.dtype)
 
     def _graded(self, spk) -> Tensor:

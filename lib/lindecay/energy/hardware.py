@@ -15,6 +15,7 @@ from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
 
 FILE = "reference/hardware.json"
+CARRIED = {"note": "committed rows of the long run"}  # a page marks their numbers so
 LABELS = {
     "nmnist": "MLP-1, whole",
     "shd": "MLP-2, whole",

@@ -86,18 +86,23 @@ class Oracle:
         lam, theta = self.told["lam"], self._theta()
         p = {"lam": lam, "threshold": theta, "beta": self.told["beta"]}[name]
         if name == "lam" and name in self.learned:
-            top = (theta * (1 - torch.finfo(lam.dtype).eps)).to(lam)
+            top = (theta * (1 - self.eps())).to(lam)
             p = torch.minimum(p.clamp(min=0), top)
         if name == "beta" and name in self.learned:
             p = p.clamp(0, 2.0 ** (self.told["shift"] or 0))
         p = p.reshape(()) if p.numel() == 1 else p
         return p.to(like.dtype).numpy()
 
+    def eps(self) -> float:
+        """The step of the coarsest of λ, θ and the membrane."""
+        kinds = self.told["lam"].dtype, self.told["threshold"].dtype, torch.float32
+        return max(torch.finfo(kind).eps for kind in kinds)
+
     def _theta(self) -> torch.Tensor:
         theta = self.told["threshold"]
         if "threshold" not in self.learned:
             return theta
-        least = torch.tensor(torch.finfo(theta.dtype).eps, dtype=theta.dtype)
+        least = torch.tensor(self.eps(), dtype=theta.dtype)
         if "lam" not in self.learned:
             lam = self.told["lam"]
             lam = lam.max().to(least) if lam.numel() else least
@@ -384,8 +389,10 @@ class Case:
     def strays(self, name: str) -> bool:
         """Whether a learned value lies where forward has to hold it back."""
         raw, like = self.told[name], torch.zeros((), dtype=torch.float64)
-        return not np.array_equal(self.oracle.used(name, like).ravel(),
-                                  raw.double().numpy().ravel())  # fmt: skip
+        used = torch.as_tensor(self.oracle.used(name, like))
+        top = 2.0 ** (self.told["shift"] or 0) if name == "beta" else float("inf")
+        low = name != "threshold" and bool((raw <= 0).any())
+        return low or bool((raw >= top).any() or (used != raw.double()).any())
 
     def plain(self, x, before, want, wide) -> None:
         """The kernels' own door: plain torch, and the fused loop where it can run."""
@@ -410,12 +417,14 @@ class Case:
         told = self.told
         odd = told["shift"] is not None or told["clamp"] or told["inhibition"]
         delayed = told["reset_delay"] and told["law"] == "exponential"
-        wide = x.dtype in FLOATS[:2]
+        wide = x.dtype in FLOATS[: 2 if x.dim() > 1 else 1]
+        # snnTorch's reset is float32: times a single θ of float64 it rounds to float32
         if not delayed or odd or told["state_quant"] or not wide:
             return
         beta, theta = (
             torch.as_tensor(self.oracle.used(k, x)) for k in ("beta", "threshold")
         )
+        theta = theta.reshape(-1) if not theta.dim() and x.dim() > 1 else theta
         layer = snn.Leaky(beta, theta, reset_mechanism=told["reset_mechanism"])
         snn.SpikingNeuron.instances.remove(layer)
         mem = torch.as_tensor(Oracle.start(_At(before), x))
@@ -577,7 +586,7 @@ class Case:
             words = "θ must be positive" if bad <= 0 else "θ is not finite"
             return words, {}, {"threshold": bad}
         if name == "lam" and not {"lam", "threshold"} & self.oracle.learned:
-            if self.told["law"] in LINEAR:
+            if self.told["law"] in LINEAR and self.told["threshold"].numel():
                 bad = self._pick((1e4, -0.1, float("nan")))
                 words = {1e4: "λ must be below θ", -0.1: "λ must not be negative"}
                 return words.get(bad, "λ is not finite"), {}, {"lam": bad}

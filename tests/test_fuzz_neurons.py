@@ -89,6 +89,28 @@ def test_a_kept_state_is_no_view():
     assert not layer.mem.requires_grad
 
 
+@pytest.mark.filterwarnings("ignore:a learned threshold fell")
+@pytest.mark.parametrize("name", ["lam", "threshold"])
+def test_a_learned_value_of_float64_stays_apart_in_a_membrane_of_float32(name):
+    torch.manual_seed(0)
+    kinds = torch.float32, torch.float64
+    for lam, theta in (kinds, kinds[::-1]):
+        layer = LIF(torch.tensor(0.1, dtype=lam), torch.tensor(0.3, dtype=theta),
+                    **{f"learn_{name}": True}, whole_sequence=True)  # fmt: skip
+        for value in torch.rand(50, dtype=torch.float64) * 0.3:
+            with torch.no_grad():
+                (layer.threshold if name == "lam" else layer.lam).fill_(value)
+                getattr(layer, name).fill_(2.0 if name == "lam" else -1.0)
+            layer(torch.ones(2, 1, 1))
+
+
+def test_no_neurons_with_one_value_each_are_nothing():
+    lam = torch.zeros(0, requires_grad=True)
+    spk, _ = kernels.sequence(torch.zeros(5, 3, 0), lam=lam)
+    spk.sum().backward()
+    assert spk.shape == (5, 3, 0)
+
+
 def test_rows_of_events_without_a_pointer_are_refused():
     none = np.zeros(0, np.int64)
     with pytest.raises(Fault, match="event rows do not fit: expected 1 pointers"):

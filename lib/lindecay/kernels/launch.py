@@ -67,7 +67,7 @@ def period_of(p: Tensor, th: Tensor, shape, learn: bool) -> int:
     A whole row where nothing differs; else at least SHORT, so that the loop over one
     stretch is worth starting and its parameters stay in the first cache.
     """
-    most = max(p.numel(), th.numel())
+    most = max(p.numel(), th.numel(), 1)
     if most == 1 and not learn:
         return max(1, prod(shape[1:]))
     return most * -(-SHORT // most)

@@ -229,7 +229,7 @@ class LinearDecayLIF(snn.Leaky):
         if not isinstance(lam, nn.Parameter):
             return lam
         threshold = self._threshold_now() if threshold is None else threshold
-        top = threshold.detach() * (1 - torch.finfo(lam.dtype).eps)
+        top = threshold.detach() * (1 - _step(lam, threshold))
         return Within.apply(lam, top.to(lam))
 
     def _raw_beta(self) -> Tensor:
@@ -250,7 +250,7 @@ class LinearDecayLIF(snn.Leaky):
         threshold = self._own("threshold")
         if not isinstance(threshold, nn.Parameter):
             return threshold
-        least = self.threshold.new_tensor(torch.finfo(self.threshold.dtype).eps)
+        least = self.threshold.new_tensor(_step(self.lam, self.threshold))
         if not isinstance(self.lam, nn.Parameter):
             lam = self.lam.detach().reshape(-1).amax(0) if self.lam.numel() else least
             lam = lam.to(least)
@@ -522,6 +522,12 @@ def _used(law: str, learn_lam: bool, learn_beta: bool, shift) -> None:
         raise Fault(what, found="learn_beta=True", do="law='exponential'")
     if shift is not None and law not in ("exponential", "shift"):
         raise Fault(f"law '{law}' has no shift", found=f"shift={shift}")
+
+
+def _step(*values_: Tensor) -> float:
+    """The relative step of the coarsest of these and of the membrane, float32: what is
+    apart by it in one dtype is apart in every one that a forward may use."""
+    return max(torch.finfo(p.dtype).eps for p in (ONE, *values_))
 
 
 def _state_of(p: Tensor):

@@ -35,7 +35,7 @@
       const x = { 0: 0, A, G: g }[c.x];
       const raw = c.y === "B" ? B : c.y === "T" ? t : broadcast;
       const y = raw ^ { "": 0, "~": 1, "^T": t, "^~T": 1 - t }[c.invert];
-      const ci = { "": 0, 0: 0, 1: 1, "~T": 1 - t, C: C[j] }[c.carry];
+      const ci = { "": 0, 0: 0, 1: 1, "~T": 1 - t, C: C[j], "~C": 1 - C[j] }[c.carry];
       const sum = x ^ y ^ ci;
       if (w >= 0 && (!c.masked || g)) {
         const value = { sum, 0: 0, T: t, "~T": 1 - t }[c.value];

@@ -137,6 +137,7 @@ class SpikingLinear(nn.Module):
         q = self.integers()
         sparse = isinstance(x, kernels.Events)
         synapses = kernels.synapses if sparse else nn.functional.linear
+        x = x if sparse else x.to(q["w"].dtype)  # spikes of a wider layer
         current = synapses(x, q["w"] * 2.0**self.grid.fraction_bits)
         lsb = float(2.0**self.grid.fraction_bits / self.scale)
         q = {name: row.to(self.dtype) for name, row in q.items()}

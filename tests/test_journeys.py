@@ -99,6 +99,13 @@ def theirs(path, drops):
     return str(path)
 
 
+@pytest.mark.book
+def test_validator_finds_this_build_green(book, recordings):
+    done = lindecay("check", "--json", cwd=ROOT)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["problems"] == [], found["problems"]
+
+
 def test_validator_contradicts_a_claim_with_a_file(tmp_path):
     file = theirs(tmp_path / "theirs.json", [9.0, 9.1, 9.2, 9.0, 9.1])
     done = lindecay("check", "--with", file, cwd=ROOT, COLUMNS="200")

@@ -59,10 +59,14 @@ def test_words_take_each_layers_own_law_reset_grid_and_betas(layout, update):
     assert run.trace.layers[1].spikes
 
 
-def test_an_adder_tree_in_place_refuses_a_beta_for_each_neuron():
-    net = [nn.Linear(9, 2, bias=False), snn.Leaky(torch.tensor([0.5, 0.9]))]
-    with pytest.raises(Fault, match="a beta for each neuron.*layout A or B"):
-        sram.emulate(net, events(5, 2, 9), MacroSpec(layout="C", update="in-place"))
+@pytest.mark.parametrize("layout", "ABC")
+def test_each_layout_takes_a_beta_for_each_neuron_in_place(layout):
+    torch.manual_seed(0)
+    beta = torch.tensor([0.5, 0.7, 0.8, 0.9])
+    net = [nn.Linear(9, 4), snn.Leaky(beta, threshold=0.2)]
+    run = sram.emulate(net, events(8, 2, 9), MacroSpec(layout=layout))
+    assert run.report["differences"] == 0 < run.report["compared"]
+    assert run.trace.layers[0].S.any()
 
 
 def test_two_factors_in_a_row_are_one():

@@ -20,6 +20,15 @@ ROOT = Path(__file__).resolve().parents[1]
 LINDECAY = [sys.executable, "-c", "from lindecay.cli import main; main()"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Side by side (`-n 2`): one worker builds the book; a file stays together."""
+    for item in items:
+        wants = "attempt" in getattr(item, "fixturenames", ())
+        book = wants or item.get_closest_marker("book")
+        item.add_marker(pytest.mark.xdist_group("book" if book else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of real recordings; without them the test is skipped."""

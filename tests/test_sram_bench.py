@@ -2,7 +2,7 @@
 
 import pytest
 
-from lindecay.bench.array import _line, conv_sliced, large, work
+from lindecay.bench.array import _line, conv_scaling, conv_sliced, large, work
 from lindecay.sram import tally
 
 
@@ -31,3 +31,8 @@ def test_convolutions_are_timed_with_their_counters():
     found = conv_sliced(rounds=1, clips=1)
     assert found["gsops"] > 0 and found["ratio"]["torch"] > 0
     assert found["threads"] == 1
+
+
+def test_cost_of_convolutions_is_told_by_what_waits_at_their_tiles():
+    found = conv_scaling(rounds=1, clips=1)["cpu_ms_by_entries"]
+    assert len(found) == 4 and list(found) == sorted(found)

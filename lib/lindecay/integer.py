@@ -494,10 +494,22 @@ def _pool(indptr, channel, plane, k, once):
 
 def as_events(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spikes [clips, T, n] as CSR over (clip, step): indptr int64, channel int32."""
-    flat = S.reshape(-1, S.shape[-1])
+    flat = np.ascontiguousarray(S.reshape(-1, S.shape[-1]) != 0)
     per_bin = np.count_nonzero(flat, axis=1)
     indptr = np.concatenate([[0], np.cumsum(per_bin)]).astype(np.int64)
-    return indptr, np.nonzero(flat)[1].astype(np.int32)
+    channel = np.empty(indptr[-1] + 1, np.int32)  # the last is written and never read
+    _listed(flat.view(np.uint8), channel)
+    return indptr, channel[:-1]
+
+
+@njit(cache=True)
+def _listed(flat, channel):
+    """The columns of the ones of [rows, n], row by row; no branch to guess wrongly."""
+    k = 0
+    for row in flat:
+        for j in range(row.size):
+            channel[k] = j
+            k += row[j]
 
 
 def events_of(clips: Clips) -> tuple[np.ndarray, np.ndarray]:
@@ -536,7 +548,13 @@ class Walk:
 
     def add(self, S: np.ndarray) -> None:
         """The spikes of the next layer, uint8 [clips, T, out]."""
-        self.fired.append(as_events(S))
+        self.fired.append(S)
+
+    def _spikes(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Layer i's spikes as events, listed when the first of its readers asks."""
+        if not isinstance(self.fired[i], tuple):
+            self.fired[i] = as_events(self.fired[i])
+        return self.fired[i]
 
     def into(self, i: int) -> list[tuple[Synapse, np.ndarray, np.ndarray]]:
         """(bundle, indptr, channel) of layer i: delayed and pooled, over (clip, step).
@@ -545,7 +563,7 @@ class Walk:
         """
         out = []
         for b in self.ck.bundles(i):
-            events = self.given if b.source == CLIPS else self.fired[b.source]
+            events = self.given if b.source == CLIPS else self._spikes(b.source)
             events = later(*events, self.clips) if b.delay else events
             out.append((b, *pooled(b, *events)))
         return out

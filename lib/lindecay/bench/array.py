@@ -275,7 +275,23 @@ def scaling(rounds: int = 3) -> dict:
         },
         "by_weight_planes": by_planes,
         "memory_4096": large(),
+        "convolutions": conv_scaling(rounds),
     }
+
+
+def conv_scaling(rounds: int = 3, clips: int = 16) -> dict:
+    """Cost of convolutions against the spikes that wait at their tiles.
+
+    `cpu_ms_by_entries`: least milliseconds by queue entries, from a twentieth of the
+    inputs spiking to four tenths.
+    """
+    found = {}
+    for density in (0.05, 0.1, 0.2, 0.4):
+        ck, made = maps(clips, density=density)
+        entries = emulate(ck, made, record=False).ledger.total().queue_entries
+        job = {"run": lambda ck=ck, m=made: emulate(ck, m, record=False)}
+        found[entries] = _rounds(job, rounds)["run"][2]
+    return {"cpu_ms_by_entries": found, "line": _line(found)}
 
 
 def _line(of: dict[int, float]) -> dict:

@@ -6,7 +6,6 @@
 #                             saves several GB on Linux; see README.md)
 #   PROFILE=quick|paper       size of the run
 #   ARGS="-m 'not book'"      more words for pytest, or for JupyterLab
-#   JOBS=2                    test processes side by side; the book takes one of them
 
 SHELL := /bin/bash
 VENV := .venv
@@ -14,7 +13,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.lindecay-ready
 PROFILE ?= quick
 PORT ?= 8000
-JOBS ?= 2
 NEWER := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c '$(NEWER)' 2>/dev/null && { command -v $$p; exit; }; done)
@@ -54,7 +52,7 @@ book: $(STAMP)
 	@$(BIN)/lindecay run --profile $(PROFILE) --book
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 lab: $(STAMP)
 	@$(BIN)/python -m lindecay.site.lab $(ARGS)

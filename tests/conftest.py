@@ -20,15 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 LINDECAY = [sys.executable, "-c", "from lindecay.cli import main; main()"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Side by side (`-n 2`): one worker builds the book; a file stays together."""
-    for item in items:
-        wants = "attempt" in getattr(item, "fixturenames", ())
-        book = wants or item.get_closest_marker("book")
-        item.add_marker(pytest.mark.xdist_group("book" if book else item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of real recordings; without them the test is skipped."""
@@ -36,6 +27,15 @@ def recordings() -> Path:
     if not (base / "NMNIST" / "SOURCE.json").exists():
         pytest.skip(f"no recordings in {base} (LINDECAY_DATA)")
     return base
+
+
+def _wants_the_book(item) -> bool:
+    return "attempt" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of the book come last: it is built while the others run."""
+    items.sort(key=lambda x: _wants_the_book(x) or bool(x.get_closest_marker("book")))
 
 
 def lindecay(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess:
@@ -57,11 +57,27 @@ class Book:
         return ROOT / "_build" / "html"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def building(request, tmp_path_factory):
+    """`lindecay run --book` beside the tests, once, where one of them wants it."""
+    if not any(map(_wants_the_book, request.session.items)):
+        yield None
+        return
+    told = tmp_path_factory.mktemp("book") / "stderr"
+    with told.open("w") as log:
+        ask = [*LINDECAY, "run", "--book"]
+        running = subprocess.Popen(ask, cwd=ROOT, stdout=log, stderr=log)
+    running.told = told
+    yield running
+    running.terminate()  # of no effect on one that has ended
+    running.wait()
+
+
 @pytest.fixture(scope="session")
-def attempt() -> Book:
-    """`lindecay run --book`, once, whatever becomes of it."""
-    done = lindecay("run", "--book", cwd=ROOT)
-    return Book(Build(ROOT / "_build", "quick"), done.returncode, done.stderr)
+def attempt(building) -> Book:
+    """The build when it has ended, whatever became of it."""
+    rc = building.wait()
+    return Book(Build(ROOT / "_build", "quick"), rc, building.told.read_text())
 
 
 @pytest.fixture(scope="session")

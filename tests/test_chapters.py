@@ -92,6 +92,13 @@ def kept(book):
     return {str(p.relative_to(book)): p.read_bytes() for p in found}
 
 
+def test_a_wrong_word_does_not_wait_for_another_build(small):
+    with build.alone():
+        for words in (["nosuch"], ["01", "-P", "nonsense"]):
+            done = lindecay("run", *words, cwd=small)
+            assert done.returncode == 2 and "waiting" not in done.stderr
+
+
 # The book of this checkout
 
 

@@ -159,12 +159,15 @@ def run(
     """Run the chapters that changed. Example: lindecay run 04 --book"""
     if assume:
         return _assumed(assume, profile_name, keep=True)
+    from lindecay.settings import root
     from lindecay.site import build, knobs
+    from lindecay.site.chapters import select
 
+    select(root(), chapters or [])  # a wrong word need not wait for another build
+    given = knobs.parsed(knob or [])
     try:
         with build.alone():
             if knob:
-                given = knobs.parsed(knob)
                 rows = build.run_turned(chapters or [], profile_name, given)
                 return _columns(rows or [{"id": "no number moved"}])
             build.run_chapters(chapters or [], profile_name, force)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lindecay import gestures, integer, training
-from lindecay.cnn import Cnn, CnnSpec, Conv
+from lindecay.networks import ARMS, Cnn, CnnSpec, Conv
 from lindecay.quantization import Checkpoint, check
 from lindecay.settings import profile
 from test_integer import clips_of
@@ -19,10 +19,12 @@ CONVS = {
 }
 
 
-def small(law: str, name: str) -> tuple[Cnn, np.ndarray]:
-    convs, pool = CONVS[name]
+def small(arm: str, name: str) -> tuple[Cnn, np.ndarray]:
+    (convs, pool), chosen = CONVS[name], ARMS[arm]
     torch.manual_seed(3)
-    net = Cnn(CnnSpec(law, plane=(2, 14, 13), convs=convs, pool=pool, classes=5))
+    how = {"rounding": chosen.rounding, "beta_bits": chosen.beta_bits or 8}
+    sizes = {"plane": (2, 14, 13), "convs": convs, "pool": pool, "classes": 5}
+    net = Cnn(CnnSpec(chosen.law, **sizes, **how))
     with torch.no_grad():  # so that every layer fires
         for layer in net.layers:
             layer.weight += 0.3 * layer.weight.abs().mean()
@@ -31,9 +33,9 @@ def small(law: str, name: str) -> tuple[Cnn, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", CONVS)
-@pytest.mark.parametrize("law", ["shrink", "exponential", "floor", "shift", "none"])
-def test_training_forward_is_the_integer_network(law, name, tmp_path):
-    net, dense = small(law, name)
+@pytest.mark.parametrize("arm", ARMS)
+def test_training_forward_is_the_integer_network(arm, name, tmp_path):
+    net, dense = small(arm, name)
     clips = clips_of(dense)
     ck = Checkpoint.load(net.export({"T": 12}).save(tmp_path / "a.npz"))
     trace = integer.run(ck, clips)
@@ -48,7 +50,7 @@ def test_training_forward_is_the_integer_network(law, name, tmp_path):
 
 
 def test_gradients_reach_every_weight_and_every_decay():
-    net, dense = small("shrink", "stride then kernel")
+    net, dense = small("ldlif", "stride then kernel")
     states = net(torch.from_numpy(dense).float().swapaxes(0, 1))
     states[-1][0].sum().backward()
     for layer in net.layers:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lindecay import gestures, prove
-from lindecay.cnn import Cnn, CnnSpec, Conv
+from lindecay.networks import Cnn, CnnSpec, Conv
 from lindecay.settings import Fault, profile
 from test_integer import clips_of
 

@@ -8,6 +8,7 @@ import torch
 
 from lindecay import integer, speech, training
 from lindecay.networks import ARMS
+from lindecay.networks.layer import EPS, Moments
 from lindecay.settings import profile
 
 TINY = replace(profile("quick"), epochs=2, batch=20)
@@ -67,12 +68,12 @@ def test_rows_are_batch_normalisation():
     """Against nn.BatchNorm1d on the same weights, without a grid."""
     torch.manual_seed(0)
     spec = speech.SpeechSpec("none", grid=None)
-    layer = speech.NormalisedLinear(spec, 30, 8)
+    layer = spec.layer(30, 8)
     layer.gamma.data.uniform_(0.3, 0.9)
     layer.shift.data.uniform_(-0.5, 0.5)
     x = (torch.rand(12, 40, 30) < 0.3).float()
-    current = layer.synapses(x)
-    norm = torch.nn.BatchNorm1d(8, eps=speech.EPS)
+    current = layer.current(x)
+    norm = torch.nn.BatchNorm1d(8, eps=EPS)
     norm.weight, norm.bias = layer.gamma, layer.shift
     wanted = norm(current.flatten(0, 1)).reshape(current.shape)
     rows = layer.rows(*layer.statistics(current))
@@ -84,9 +85,9 @@ def test_rows_are_batch_normalisation():
 def test_moments_have_the_gradient_of_autograd():
     torch.manual_seed(2)
     x = torch.randn(40, 6, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(speech.Moments.apply, x)
+    assert torch.autograd.gradcheck(Moments.apply, x)
     var, mean = torch.var_mean(x, 0, correction=0)
-    found = speech.Moments.apply(x)
+    found = Moments.apply(x)
     assert torch.allclose(found[0], mean) and torch.allclose(found[1], var)
 
 

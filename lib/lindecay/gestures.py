@@ -3,7 +3,7 @@
 Ten recordings, one a class, are too few to train on and too few for an accuracy. There
 the network learns from the stand-in, and the recordings pass through it membrane by
 membrane. Where the official files are, it learns from them and is judged on their test
-split. How clips are binned is told in `cnn`.
+split. How clips are binned is told in `networks.cnn`.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from lindecay import events, training
-from lindecay.cnn import BINNING, Cnn, CnnSpec
+from lindecay.networks import BETA_BITS, Cnn, CnnSpec
+from lindecay.networks.cnn import BINNING
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import profile
 
@@ -31,7 +32,8 @@ class Plan(training.Plan):
         p = self.profile
         grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
         chosen = training.arm(self.arm)
-        return CnnSpec(chosen.law, beta=self.beta, grid=grid, rounding=chosen.rounding)
+        how = {"rounding": chosen.rounding, "beta_bits": chosen.beta_bits or BETA_BITS}
+        return CnnSpec(chosen.law, beta=self.beta, grid=grid, **how)
 
     def clips(self) -> events.Clips:
         return training_clips(self.profile.name)

@@ -1,41 +1,26 @@
-"""MLP-2 on Spiking Heidelberg Digits: a strong feed-forward network on the grid.
+"""MLP-2 trained on Spiking Heidelberg Digits; the network is `networks.speech`.
 
-    n = gamma (I - mean)/sigma + b,  fires where the membrane passes 1       (training)
-    I + round(b sigma/gamma - mean) against round(sigma/gamma)               (integers)
-
-140 - 256 - 256 - 20. Batch normalisation (Ioffe and Szegedy 2015) becomes three rows of
-the array: an always-on bias, a threshold and a decay for each neuron. The paper gives
-no sizes; these are our choices (see 91_assumptions):
+How clips are binned and varied are our choices (see 91_assumptions):
 
 - five neighbouring channels are joined to one (700 to 140), 70 bins of 14 ms, a
   channel is on when it had at least one event in the bin; later events are dropped.
 - training clips are varied as speakers vary: shifted and stretched along frequency
   and time. Dropout between layers. Nothing of this touches a test clip.
-- the class whose output neuron fired most often wins.
 """
 
-import math
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from lindecay import events, kernels, training
-from lindecay.decay import learned
-from lindecay.networks import BETA_BITS, dividing, rounding_of
-from lindecay.quantization import (
-    Checkpoint,
-    Grid,
-    Layer,
-    quantize_weights,
-    ste_round,
-)
+from lindecay import events, training
+from lindecay.networks.layer import MOMENTUM
+from lindecay.networks.speech import SpeechMlp, SpeechSpec
+from lindecay.quantization import Checkpoint
 from lindecay.settings import profile
 
 BINNING = events.Binning(dt_us=14_000, steps=70, downsample=5)
-MOMENTUM = 0.1  # of the running statistics
-EPS = 1.0  # LSB squared: a silent neuron divides by no zero
 
 
 @dataclass(frozen=True)
@@ -46,253 +31,6 @@ class Variation:
     warp: float = 0.15  # stretch along frequency, log units, either way
     bins: int = 4  # shift in time
     stretch: float = 0.15  # stretch in time, log units
-
-
-@dataclass(frozen=True)
-class SpeechSpec:
-    """MLP-2: sizes, neuron, grid and what training does to it; threshold 1."""
-
-    law: str
-    horizon: float = 16.0  # steps: 1/(1 - beta), or what lambda is matched to
-    name: str = "MLP-2"
-    hidden: tuple[int, ...] = (256, 256)
-    channels: int = 140
-    classes: int = 20
-    grid: Grid | None = Grid(weight_bits=4, membrane_bits=12, fraction_bits=2)
-    beta_bits: int = BETA_BITS
-    dropout: float = 0.3
-    slope: float = 3.0
-    learn_decay: bool = True
-    spread: float = 1.0  # log units: a layer's horizons start from 1/e to e times it
-    rounding: str | None = None  # of the decay; None is the law's usual one
-    decays: str = "clamp"  # as published; "open": without a dead zone
-    decay_speed: float = 4.0  # of open decays, times the learning rate
-    bias: str = "neuron"  # or "none": no bias row and no mean that is subtracted
-
-    @property
-    def open(self) -> bool:
-        """Whether decays learn without a dead zone."""
-        return self.decays == "open"
-
-    def bits_of(self, law: str) -> int | None:
-        """What divides on the grid: 2^n after beta_q, or 2^k = the horizon; or None."""
-        if law == "shift":
-            return round(math.log2(self.horizon))
-        return self.beta_bits if law == "exponential" and self.grid else None
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """float64 where a product beta_q V leaves the 24 bits of float32."""
-        bits = self.bits_of(self.law) if self.law == "exponential" else None
-        wide = bits and bits + self.grid.membrane_bits > 24
-        return torch.float64 if wide else torch.float32
-
-    def starts(self, neurons: int) -> torch.Tensor:
-        """What decays start at, [neurons]: beta, or lambda* = (1 - beta)/(1 + beta)."""
-        log = torch.linspace(-1, 1, neurons) * self.spread
-        beta = 1 - 1 / (self.horizon * log.exp()).clamp(min=1)
-        factor = self.law == "exponential" or (self.open and self.law == "shift")
-        return beta if factor else (1 - beta) / (1 + beta)
-
-
-class NormalisedLinear(nn.Module):
-    """Linear synapses, batch normalisation, one decaying neuron per output."""
-
-    def __init__(self, spec: SpeechSpec, inputs: int, outputs: int):
-        super().__init__()
-        self.spec, self.grid, self.law = spec, spec.grid, spec.law
-        gain = 1 / math.sqrt(inputs)
-        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-gain, gain))
-        self.gamma = nn.Parameter(torch.full((outputs,), 0.5))
-        self.shift = nn.Parameter(torch.zeros(outputs))
-        self._start(spec, outputs)
-        top = 2.0 ** ((spec.grid.weight_bits if spec.grid else 4) - 1) - 0.5
-        self.register_buffer("scale", torch.tensor(1.5 * gain / top))
-        self.register_buffer("mean", torch.zeros(outputs))
-        self.register_buffer("var", torch.ones(outputs))
-        self.momentum = MOMENTUM
-
-    def _start(self, spec: SpeechSpec, outputs: int) -> None:
-        """The parameter behind the decays: `raw` where they are open, else `decay`."""
-        first, learns = spec.starts(outputs), spec.learn_decay
-        if spec.open:
-            self.raw = nn.Parameter(learned.raw(first), requires_grad=learns)
-        else:
-            self.decay = nn.Parameter(first, requires_grad=learns)
-        self.shift.requires_grad_(spec.bias == "neuron")
-
-    def _load_from_state_dict(self, state, prefix, *rest):
-        """An open layer also takes decays that were learned under a clamp."""
-        if self.spec.open and f"{prefix}decay" in state:
-            state[f"{prefix}raw"] = learned.raw(state.pop(f"{prefix}decay"))
-        super()._load_from_state_dict(state, prefix, *rest)
-
-    def synapses(self, x: torch.Tensor) -> torch.Tensor:
-        """Currents in membrane LSB, [T, batch, out]."""
-        if self.grid is None:
-            return kernels.synapses(x, self.weight / self.scale)
-        w = quantize_weights(self.weight, self.scale, self.grid.weight_bits)
-        return kernels.synapses(x, w * 2.0**self.grid.fraction_bits)
-
-    def statistics(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and variance of the batch while training, the running ones after."""
-        if not self.training:
-            return self.mean, self.var
-        mean, var = Moments.apply(current.flatten(0, 1))
-        with torch.no_grad():
-            self.mean.lerp_(mean, self.momentum)
-            self.var.lerp_(var, self.momentum)
-        return mean, var
-
-    def rows(self, mean: torch.Tensor, var: torch.Tensor) -> dict[str, torch.Tensor]:
-        """theta, bias and decay of each neuron, [out]; whole numbers on a grid."""
-        whole = ste_round if self.grid else lambda x: x
-        highest = self.grid.v_max / 2 if self.grid else 1e6
-        if self.spec.bias == "none":  # size instead of spread
-            var, mean = var + mean**2, mean * 0
-        unit = torch.sqrt(var.clamp(min=0) + EPS) / self.gamma.clamp(min=0.05)
-        unit = unit.clamp(2, highest)  # LSB per unit of threshold
-        rows = {"theta": whole(unit), "bias": whole(self.shift * unit - mean)}
-        if self.spec.open:
-            return rows | self.opened(unit, rows["theta"])
-        if self.law == "exponential" and self.grid:
-            top = 2.0**self.spec.beta_bits
-            rows["beta_q"] = ste_round((self.decay * top).clamp(0, top))
-        elif self.law == "exponential":
-            rows["beta"] = self.decay.clamp(0, 1)
-        elif self.law not in ("none", "shift"):
-            lam = whole(self.decay * unit)
-            rows["lam"] = torch.minimum(lam.clamp(min=0), 0.99 * rows["theta"])
-            rows["lam"] = whole(rows["lam"])
-        return rows
-
-    def opened(self, unit: torch.Tensor, theta: torch.Tensor) -> dict:
-        """The decay row of each neuron, learned without a dead zone."""
-        if self.law == "none":
-            return {}
-        if self.law == "shift":
-            return {"k": learned.shift_int(self.raw)}
-        if self.law == "exponential":
-            if self.grid is None:
-                return {"beta": learned.share(self.raw)}
-            return {"beta_q": learned.beta_int(self.raw, self.spec.beta_bits)}
-        if self.grid is None:
-            return {"lam": learned.share(self.raw) * unit}
-        return {"lam": learned.lam_int(self.raw, unit, theta)}
-
-    def dividing(self, rows: dict) -> dict:
-        """Law, rounding and beta as the time loop takes them; uses up their rows."""
-        k, beta_q = rows.pop("k", None), rows.pop("beta_q", None)
-        bits, rounding = self.spec.bits_of(self.law), self.spec.rounding
-        if k is None:
-            return dividing(self.law, rounding, bits, beta_q)
-        near = rounding == "nearest"
-        how = {"shift": learned.SHIFT_BITS, "beta_q": learned.shift_as_beta(k)}
-        how["rounding"] = "half_in" if near else "ceil"  # of what is left
-        return {"law": "exponential"} | how
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Spikes and membranes before reset in LSB, both [T, batch, out]."""
-        current, dtype = self.synapses(x.float()), self.spec.dtype
-        rows = self.rows(*self.statistics(current))
-        rows = {name: row.to(dtype) for name, row in rows.items()}
-        return kernels.sequence(
-            current.to(dtype) + rows.pop("bias"),
-            clamp=(self.grid.v_min, self.grid.v_max) if self.grid else None,
-            **self.dividing(rows),
-            scale=float(rows["theta"].detach().mean()),
-            slope=self.spec.slope,
-            check="none",
-            **rows,
-        )
-
-
-class Moments(torch.autograd.Function):
-    """Mean and variance over rows; one pass back: g_mean/n + 2 g_var (x - mean)/n."""
-
-    @staticmethod
-    def forward(ctx, x):
-        mean = x.mean(0)
-        ctx.save_for_backward(x, mean)
-        return mean, torch.linalg.vector_norm(x, dim=0) ** 2 / len(x) - mean**2
-
-    @staticmethod
-    def backward(ctx, g_mean, g_var):
-        x, mean = ctx.saved_tensors
-        slope = 2 / len(x) * g_var
-        return torch.addcmul(g_mean / len(x) - mean * slope, x, slope)
-
-
-class SpeechMlp(nn.Module):
-    """A stack of NormalisedLinear layers; the interface of networks.Mlp."""
-
-    def __init__(self, spec: SpeechSpec):
-        super().__init__()
-        self.spec = spec
-        sizes = (spec.channels, *spec.hidden, spec.classes)
-        pairs = zip(sizes, sizes[1:])
-        self.layers = nn.ModuleList(NormalisedLinear(spec, i, o) for i, o in pairs)
-
-    def forward(self, x, generator=None) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """(spikes, membranes) of every layer; x: events, or binary [T, batch, in].
-
-        generator: of the dropout between layers; without one there is none.
-        """
-        x = x.dense(torch.float32) if isinstance(x, kernels.Events) else x.float()
-        states = []
-        for layer in self.layers:
-            states.append(layer(x))
-            x = states[-1][0]
-            if generator is not None and self.spec.dropout:
-                x = x * self._kept(x, generator)
-        return states
-
-    def _kept(self, x: torch.Tensor, generator) -> torch.Tensor:
-        """0 or 1/keep; a random byte each, because drawing floats takes 8 x as long."""
-        keep = round(256 * (1 - self.spec.dropout))
-        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
-        draws.random_(-(2**63), None, generator=generator)
-        kept = draws.view(torch.uint8)[: x.numel()].view(x.shape) < keep
-        return kept.float().mul_(256 / keep)
-
-    def export(self, meta: dict) -> Checkpoint:
-        """The network as integers; `meta` says what it was trained on."""
-        contract = {
-            "network": self.spec.name,
-            "law": self.spec.law,
-            "reset": "subtract",
-            "fires": "U > theta",
-            "order": "decay, integrate, clamp, fire, reset",
-            "bins": "binary",
-            "readout": "count",
-            "B": self.spec.grid.membrane_bits,
-            "f": self.spec.grid.fraction_bits,
-        } | rounding_of(self.spec)
-        layers = [_whole(f"fc{k + 1}", layer) for k, layer in enumerate(self.layers)]
-        return Checkpoint(contract | meta, tuple(layers))
-
-
-def _whole(name: str, layer: NormalisedLinear) -> Layer:
-    grid = layer.grid
-    w = quantize_weights(layer.weight.detach(), layer.scale, grid.weight_bits)
-    rows = layer.rows(layer.mean, layer.var)
-    rows = {k: v.detach().round().int().numpy() for k, v in rows.items()}
-    return Layer(
-        name=name,
-        w=w.round().to(torch.int8).numpy(),
-        theta=rows["theta"],
-        lam=rows.get("lam", rows["theta"] * 0),
-        bits=grid.weight_bits,
-        bias=rows["bias"] if layer.spec.bias == "neuron" else None,
-        **_divided(layer, rows),
-    )
-
-
-def _divided(layer: NormalisedLinear, rows: dict) -> dict:
-    bits = layer.spec.bits_of(layer.law)
-    if layer.law == "shift":
-        return {"beta": rows.get("k", np.int32(bits))}
-    return {"beta": rows.get("beta_q"), "beta_shift": bits}
 
 
 def vary(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:

@@ -29,7 +29,7 @@ from torch import nn
 
 from lindecay import events, integer, kernels, store
 from lindecay.decay import learned
-from lindecay.networks import ARMS, BETA_BITS, Mlp, MlpSpec, export
+from lindecay.networks import ARMS, BETA_BITS, Mlp, MlpSpec
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, Profile, profile, store_dir
 
@@ -67,7 +67,7 @@ class Plan:
 
     def export(self, net: nn.Module, meta: dict) -> Checkpoint | None:
         """The trained network as integers; None where it has no grid."""
-        return export(net, meta)
+        return net.export(meta)
 
     def params(self, clips: events.Clips) -> dict:
         """What tells this run from every other, beside the source."""

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from lindecay import gestures, integer, training
+from lindecay import integer, training
 from lindecay.networks import ARMS, Cnn, CnnSpec, Conv
 from lindecay.quantization import Checkpoint, check
 from lindecay.settings import profile
+from lindecay.training import gestures
 from test_integer import clips_of
 
 CONVS = {

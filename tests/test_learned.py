@@ -7,10 +7,13 @@ import pytest
 import torch
 
 import oracle
-from lindecay import ceilings, integer, protocol, speech, studies, training
+from lindecay import integer, training
 from lindecay.decay import held, laws, learned
 from lindecay.networks import ARMS
 from lindecay.neurons import LinearDecayLIF
+from lindecay.quantization import Checkpoint
+from lindecay.studies import ceilings, designs, protocol
+from lindecay.training import speech
 from test_speech import plan, spoken  # noqa: F401  a fixture
 
 WIDE = torch.linspace(-3 * learned.REACH, 3 * learned.REACH, 481)
@@ -145,7 +148,7 @@ def test_training_integers_and_oracle_agree_in_every_arm(
     tmp_path,
 ):
     mine = opened(arm, bias=bias)
-    ck = training.Checkpoint.load(training.train(mine, True) / "checkpoint.npz")
+    ck = Checkpoint.load(training.train(mine, True) / "checkpoint.npz")
     assert all((la.bias is None) == (bias == "none") for la in ck.layers)
     pairs = training.training_forward(training.load(mine), spoken, batch=40)
     trace = integer.run(ck, spoken)
@@ -177,25 +180,25 @@ def test_states_that_were_learned_under_a_clamp_still_load(spoken):  # noqa: F81
 
 
 def test_every_arm_is_tuned_with_the_same_care():
-    tried = studies.tasks("open-tune")
+    tried = designs.tasks("open-tune")
     for arm in set(ARMS) - {"if"}:
         mine = [t for t in tried if t.arm == arm]
-        assert sorted(t.horizon for t in mine) == sorted(studies.HORIZONS)
+        assert sorted(t.horizon for t in mine) == sorted(designs.HORIZONS)
         assert {(t.epochs, t.seed, t.fold, t.version) for t in mine} == {(8, 0, 0, 2)}
-    main = studies.tasks("open-main")
-    for arm in (*studies.OPEN_FIRST, "if"):
-        assert sum(t.arm == arm for t in main) == studies.SEEDS
+    main = designs.tasks("open-main")
+    for arm in (*designs.OPEN_FIRST, "if"):
+        assert sum(t.arm == arm for t in main) == designs.SEEDS
 
 
 def test_rows_of_the_clamp_and_open_rows_never_share_a_key():
-    old = {t.key for s in studies.STUDIES if "open" not in s for t in studies.tasks(s)}
-    new = [t for s in studies.STUDIES if "open" in s for t in studies.tasks(s)]
+    old = {t.key for s in designs.STUDIES if "open" not in s for t in designs.tasks(s)}
+    new = [t for s in designs.STUDIES if "open" in s for t in designs.tasks(s)]
     assert all(t.version == 2 and "version=2" in t.key for t in new)
     assert not old & {t.key for t in new}
 
 
 def test_a_study_waits_until_its_arms_are_tuned(tmp_path, monkeypatch):
-    monkeypatch.setattr(studies, "chosen", lambda arm: None)
+    monkeypatch.setattr(designs, "chosen", lambda arm: None)
     told = []
     assert protocol.run(["open-main"], told=told.append, home=tmp_path) == []
     assert "wait until open-tune" in told[-1]

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from lindecay import decay, tables
+from lindecay import decay
 from lindecay.neurons import LinearDecayLIF
 from lindecay.pages import accuracy, array, events, networks, neuron, training
 from lindecay.pages import decay as laws
+from lindecay.studies import tables
 
 LABELS = {"shd test": "abca"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lindecay import paired, tables
+from lindecay.studies import paired, tables
 
 
 def test_unpaired_is_welch():

@@ -9,8 +9,8 @@ import sys
 import pytest
 import torch
 
-from lindecay import protocol
 from lindecay.settings import Fault
+from lindecay.studies import protocol
 
 distributed = pytest.importorskip("distributed")
 
@@ -62,7 +62,7 @@ def test_an_unknown_study_is_one_clear_line():
 WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from lindecay import protocol
+from lindecay.studies import protocol
 
 def row_of(task):
     log = Path(os.environ["PROTOCOL_LOG"])

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lindecay import gestures, prove
+from lindecay import prove
 from lindecay.networks import Cnn, CnnSpec, Conv
 from lindecay.settings import Fault, profile
+from lindecay.training import gestures
 from test_integer import clips_of
 
 PLANE = (2, 12, 12)

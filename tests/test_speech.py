@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from lindecay import integer, speech, training
+from lindecay import integer, training
 from lindecay.networks import ARMS
 from lindecay.networks.layer import EPS, Moments
-from lindecay.settings import profile
+from lindecay.quantization import Checkpoint
+from lindecay.settings import profile, store_dir
+from lindecay.training import speech
 
 TINY = replace(profile("quick"), epochs=2, batch=20)
 
@@ -37,7 +39,7 @@ def plan(arm: str, **knobs) -> speech.Plan:
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_training_forward_is_the_integer_network(spoken, arm):
     folder = training.train(plan(arm), quiet=True)
-    ck = training.Checkpoint.load(folder / "checkpoint.npz")
+    ck = Checkpoint.load(folder / "checkpoint.npz")
     pairs = training.training_forward(training.load(plan(arm)), spoken, batch=17)
     trace = integer.run(ck, spoken)
     for (U, S), layer in zip(pairs, trace.layers):
@@ -130,7 +132,7 @@ def test_validation_stops_early(spoken, monkeypatch):
 
 def test_a_killed_run_ends_with_the_same_weights(spoken, monkeypatch):
     whole = (training.train(plan("ldlif")) / "state.pt").read_bytes()
-    monkeypatch.setenv("LINDECAY_STORE", str(training.store_dir()) + "-again")
+    monkeypatch.setenv("LINDECAY_STORE", str(store_dir()) + "-again")
     honest, calls = training.Run.epoch, []
 
     def dies(run):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lindecay import protocol, tables
+from lindecay.studies import protocol, tables
 
 LABELS = {"shd test": "abcabcabca"}
 

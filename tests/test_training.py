@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lindecay import integer, store, training
-from lindecay.networks import ARMS
+from lindecay import events, integer, store, training
+from lindecay.networks import ARMS, Mlp
 from lindecay.neurons import LinearDecayLIF
+from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, profile
 
 TINY = replace(
@@ -29,7 +30,7 @@ def small(tmp_path, monkeypatch):
         labels = np.arange(n) % 10
         dense = (rng.random((n, TINY.steps, 40)) < rate[labels]).astype(np.uint8)
         made[split] = replace(clips_of(dense), labels=labels.astype(np.int64))
-    monkeypatch.setattr(training.events, "clips", lambda name, split, size: made[split])
+    monkeypatch.setattr(events, "clips", lambda name, split, size: made[split])
     return made
 
 
@@ -37,7 +38,7 @@ def small(tmp_path, monkeypatch):
 def test_training_forward_is_the_integer_network(small, arm):
     plan = training.Plan(arm, 0, TINY)
     folder = training.train(plan, quiet=True)
-    ck = training.Checkpoint.load(folder / "checkpoint.npz")
+    ck = Checkpoint.load(folder / "checkpoint.npz")
     assert ck.law == ARMS[arm].law
     pairs = training.training_forward(training.load(plan), small["test"], batch=7)
     trace = integer.run(ck, small["test"])
@@ -50,7 +51,7 @@ def test_training_forward_is_the_integer_network(small, arm):
 @pytest.mark.parametrize("arm", ["ldlif", "if"])
 def test_snntorch_neurons_with_whole_numbers_fire_the_same_spikes(small, arm):
     plan = training.Plan(arm, 0, TINY)
-    ck = training.Checkpoint.load(training.train(plan) / "checkpoint.npz")
+    ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
     trace = integer.run(ck, small["test"])
     x = torch.from_numpy(small["test"].dense()).float()
     for layer, wanted in zip(ck.layers, trace.layers):
@@ -70,7 +71,7 @@ def test_arms_of_a_seed_start_from_the_same_weights(small):
     nets = []
     for arm in ARMS:
         torch.manual_seed(3)
-        nets.append(training.Mlp(training.Plan(arm, 3, TINY).spec(small["train"])))
+        nets.append(Mlp(training.Plan(arm, 3, TINY).spec(small["train"])))
     for layers in zip(*(net.layers for net in nets)):
         assert all(torch.equal(layers[0].weight, x.weight) for x in layers)
         assert all(layers[0].scale == x.scale for x in layers)
@@ -110,7 +111,7 @@ def test_finished_training_is_not_redone(small, monkeypatch):
 
 def test_lambda_set_to_zero_equals_the_law_without_decay(small):
     plan = training.Plan("ldlif", 0, TINY)
-    ck = training.Checkpoint.load(training.train(plan) / "checkpoint.npz")
+    ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
     free = training.with_lambda(ck, lambda lam: lam * 0)
     none = replace(free, meta=free.meta | {"law": "none"})
     a, b = (integer.run(c, small["test"]) for c in (free, none))

@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lindecay import speech, training
+from lindecay import training
 from lindecay.settings import profile
+from lindecay.training import speech
 from test_integer import clips_of
 
 torch.set_num_threads(1)

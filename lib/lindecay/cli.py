@@ -217,7 +217,7 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
-    from lindecay import protocol
+    from lindecay.studies import protocol
 
     _least("--workers", workers, 1)
     if not studies:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import gestures, integer, protocol, speech, sram, training
+from lindecay import integer, sram, training
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import check as hardware
 from lindecay.settings import Fault, profile, root
 from lindecay.sram import layouts
 from lindecay.sram.ledger import FIELDS
+from lindecay.studies import protocol
+from lindecay.training import gestures, speech
 
 SCHEMA = 1
 SHARED = ("spikes", "clears", "clamps")  # counters of a layer's trace

@@ -14,10 +14,12 @@ import json
 import shutil
 from pathlib import Path
 
-from lindecay import events, integer, protocol, results, speech, training
+from lindecay import events, integer, results, training
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed, profile, root
 from lindecay.store import write_atomic
+from lindecay.studies import protocol
+from lindecay.training import speech
 
 SCHEMA = 1
 CLIPS = {"nmnist": training.clips_for, "shd": speech.clips_for}

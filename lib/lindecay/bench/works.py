@@ -12,9 +12,9 @@ from numba import njit
 from torch import nn
 
 from lindecay import neurons as ours
-from lindecay import speech
 from lindecay.bench import peers, timing
 from lindecay.kernels import Events, convolve, max_pool, pool, synapses
+from lindecay.training import speech
 
 LAM = 0.05
 MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)

@@ -69,7 +69,8 @@ class Subject:
 
 def clips_of(name: str, profile: str) -> events.Clips:
     """Clips of a data set, binned for its network."""
-    from lindecay import gestures, speech, training  # torch: only where it is wanted
+    from lindecay import training  # torch: only where it is wanted
+    from lindecay.training import gestures, speech
 
     if name == "dvsgesture":
         return gestures.clips_for(profile)
@@ -105,7 +106,8 @@ def _place(arm: str) -> tuple[int, str]:
 
 def _trained(name: str, arm: str) -> Checkpoint:
     """At the quick profile's size in any profile: no reference, so no longer run."""
-    from lindecay import gestures, training
+    from lindecay import training
+    from lindecay.training import gestures
 
     room = gestures if name == "dvsgesture" else training
     return room.checkpoint_for("quick", arm)
@@ -120,7 +122,7 @@ def _accuracy(name, arm, ck, clips, profile) -> tuple[float | None, str]:
         right = np.mean(np.array(given) == np.array(told["labels"]))
         return 100 * float(right), f"{told['source']}, carried"
     if name == "dvsgesture" and clips.source != "official":
-        from lindecay import gestures  # trained on the stand-in, judged there
+        from lindecay.training import gestures  # trained on the stand-in, judged there
 
         clips = gestures.stand_in_clips("quick", "test")
     right = integer.run(ck, clips, record=False).predictions == clips.labels

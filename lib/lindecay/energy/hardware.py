@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from lindecay import gestures, rtl, speech, store, training
+from lindecay import rtl, store, training
 from lindecay.energy import cellsim, columncells, formal
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
+from lindecay.training import gestures, speech
 
 FILE = "reference/hardware.json"
 CARRIED = {"note": "committed rows of the long run"}  # a page marks their numbers so

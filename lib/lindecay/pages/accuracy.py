@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lindecay import paired, protocol, speech, tables
 from lindecay.networks import ARMS
 from lindecay.results import number
-from lindecay.tables import Study
+from lindecay.studies import paired, protocol, tables
+from lindecay.studies.tables import Study
+from lindecay.training import speech
 
 ROWS = dict(source="recordings")  # committed rows, made on recordings
 ASKS = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import events, speech, sram, training
+from lindecay import events, sram, training
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import (
     check,
@@ -31,6 +31,7 @@ from lindecay.rtl import (
 )
 from lindecay.rtl.check import prove
 from lindecay.settings import Fault
+from lindecay.training import speech
 
 __all__ = [
     "check",

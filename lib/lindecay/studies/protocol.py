@@ -18,21 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import (
-    ceilings,
-    events,
-    gestures,
-    integer,
-    results,
-    speech,
-    store,
-    training,
-)
+from lindecay import events, integer, results, store, training
 from lindecay.events.splits import folds
 from lindecay.networks import BETA_BITS
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import Fault, build_dir, committed, profile
-from lindecay.studies import (  # noqa: F401  the protocol's face to others
+from lindecay.studies import ceilings
+from lindecay.studies.designs import (  # noqa: F401  the protocol's face to others
     HORIZONS,
     SMALL,
     STUDIES,
@@ -41,6 +33,7 @@ from lindecay.studies import (  # noqa: F401  the protocol's face to others
     tasks,
     waits,
 )
+from lindecay.training import gestures, speech
 
 SCHEMA = 1
 

@@ -45,7 +45,7 @@ class Task:
     version: int | None = None  # of the decays: None under a clamp, 2 open
     bias: str | None = None  # "none": MLP-2 without biases
     depth: int | None = None  # hidden layers of MLP-2 where not two
-    network: str | None = None  # a ceiling instead of MLP-2 (lindecay.ceilings)
+    network: str | None = None  # a ceiling instead of MLP-2 (lindecay.studies.ceilings)
 
     @property
     def judged(self) -> str:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from lindecay import events, training
+from lindecay import events
 from lindecay.networks import BETA_BITS, Cnn, CnnSpec
 from lindecay.networks.cnn import BINNING
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.settings import profile
+from lindecay.training.loop import train
+from lindecay.training.plan import Plan as AnyPlan
+from lindecay.training.plan import arm
 
 BATCH = 11  # clips: one user of the stand-in
 RATE = 2e-3  # chosen on the stand-in
@@ -22,7 +25,7 @@ FEWEST = 300  # training clips that are worth learning from
 
 
 @dataclass(frozen=True)
-class Plan(training.Plan):
+class Plan(AnyPlan):
     """One training run of the CNN on the stand-in."""
 
     data: str = "dvsgesture"
@@ -31,7 +34,7 @@ class Plan(training.Plan):
     def spec(self, clips: events.Clips | None = None) -> CnnSpec:
         p = self.profile
         grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
-        chosen = training.arm(self.arm)
+        chosen = arm(self.arm)
         how = {"rounding": chosen.rounding, "beta_bits": chosen.beta_bits or BETA_BITS}
         return CnnSpec(chosen.law, beta=self.beta, grid=grid, **how)
 
@@ -96,5 +99,5 @@ def clips_for(profile_name: str) -> events.Clips:
 
 def checkpoint_for(profile_name: str, arm: str = "ldlif", seed: int = 0) -> Checkpoint:
     """The trained integer network; trained now unless it is in the store."""
-    folder = training.train(plan(profile_name, arm, seed))
+    folder = train(plan(profile_name, arm, seed))
     return Checkpoint.load(folder / "checkpoint.npz")

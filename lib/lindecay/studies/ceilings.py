@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lindecay import kernels, speech
+from lindecay import kernels
 from lindecay.settings import Fault
+from lindecay.training import speech
 
 COARSE = 7  # bins of 14 ms joined to one for the network without memory
 

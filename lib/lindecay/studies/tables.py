@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from lindecay import paired, protocol, training
+from lindecay import training
 from lindecay.networks import ARMS
 from lindecay.settings import committed
+from lindecay.studies import paired, protocol
 
 ORDER = ("vlif", "ldlif", "floor", "if", "shift")
 ORDER += ("shift_near", "vlif_trunc", "vlif16", "drift")

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from lindecay import events, training
+from lindecay import events
 from lindecay.networks.layer import MOMENTUM
 from lindecay.networks.speech import SpeechMlp, SpeechSpec
 from lindecay.quantization import Checkpoint
 from lindecay.settings import profile
+from lindecay.training import plan
 
 BINNING = events.Binning(dt_us=14_000, steps=70, downsample=5)
 
@@ -55,7 +56,7 @@ def vary(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Plan(training.Plan):
+class Plan(plan.Plan):
     """One training run of MLP-2."""
 
     data: str = "shd"

@@ -1,16 +1,11 @@
-"""Training: paired arms on one grid, resumable, stamped; evaluation in integers.
+"""The loop: resumable, stamped, done once; and what a trained network gives.
 
-Same initial weights, data order, surrogate and reset for every arm of a seed; only
-the decay differs. The loss is cross entropy on output spike counts (snnTorch's
-`ce_count_loss`); accuracy is always the integer network's, on the exported weights.
+A killed run goes on at its last finished epoch and ends with the same weights.
 """
 
 import io
 import json
-import math
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,115 +18,13 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from scipy import stats
-from snntorch import functional as sf
 from torch import nn
 
-from lindecay import events, integer, kernels, store
+from lindecay import events, store
 from lindecay.decay import learned
-from lindecay.networks import ARMS, BETA_BITS, Mlp, MlpSpec
-from lindecay.quantization import Checkpoint, Grid
-from lindecay.settings import Fault, Profile, profile, store_dir
-
-BETA = 0.9  # per 10 ms bin, not tuned (see 91_assumptions)
-COMPARED = ("vlif", "ldlif", "if")  # on N-MNIST, in every profile
-LEARNING_RATE = 2.5e-4  # chosen on 200 training clips held out
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that one training run depends on."""
-
-    arm: str
-    seed: int
-    profile: Profile
-    data: str = "nmnist"
-    beta: float = BETA  # lambda starts at its match
-    watch: bool = field(default=True, kw_only=True)  # judge held-out clips each epoch
-
-    def spec(self, clips: events.Clips) -> MlpSpec:
-        p = self.profile
-        grid = Grid(p.weight_bits, p.membrane_bits, p.fraction_bits)
-        sizes = (clips.channels, p.hidden, 10)
-        chosen = arm(self.arm)
-        how = {"rounding": chosen.rounding, "beta_bits": chosen.beta_bits or BETA_BITS}
-        return MlpSpec("MLP-1", sizes, chosen.law, self.beta, grid, **how)
-
-    def clips(self) -> events.Clips:
-        """What it trains on."""
-        return events.clips(self.data, "train", self.profile)
-
-    def network(self, clips: events.Clips) -> nn.Module:
-        """A fresh network for these clips."""
-        return Mlp(self.spec(clips))
-
-    def export(self, net: nn.Module, meta: dict) -> Checkpoint | None:
-        """The trained network as integers; None where it has no grid."""
-        return net.export(meta)
-
-    def params(self, clips: events.Clips) -> dict:
-        """What tells this run from every other, beside the source."""
-        sizes = asdict(self.profile)
-        for unused in ("name", "seeds", "prove_clips"):
-            sizes.pop(unused)
-        own = {"arm": self.arm, "seed": self.seed, "beta": self.beta, "sizes": sizes}
-        return own | {"data": clips.sha256, "source": clips.source}
-
-    def optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
-        """What moves the weights."""
-        return torch.optim.Adam(net.parameters(), lr=self.rate)
-
-    def schedule(self, optimizer, steps: int):
-        """What moves the learning rate over `steps` batches."""
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-
-    def states(self, net: nn.Module, clips, idx: np.ndarray, generator) -> list:
-        """(spikes, membranes) of every layer for the training clips `idx`."""
-        return net(events_of(clips, idx))
-
-    def loss(self, spikes: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """From output spikes [T, batch, out]: snnTorch's cross entropy on counts."""
-        return sf.ce_count_loss()(spikes, target)
-
-    def split(self, clips: events.Clips) -> tuple[np.ndarray, np.ndarray]:
-        """Clips to train on and clips held out for validation (here none)."""
-        return np.arange(len(clips)), np.arange(0)
-
-    def settle(self, net: nn.Module, clips, idx: np.ndarray) -> None:
-        """What a network needs after its last batch, such as running statistics."""
-
-    @property
-    def patience(self) -> int | None:
-        """Epochs without a better validation accuracy after which it stops."""
-        return None
-
-    @property
-    def rate(self) -> float:
-        """Learning rate."""
-        return LEARNING_RATE
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """Whose source the result depends on."""
-        return MODULES
-
-
-def arm(name: str):
-    """The arm called `name`; Fault when there is none."""
-    if name not in ARMS:
-        raise Fault("unknown arm", expected=" or ".join(ARMS), found=repr(name))
-    return ARMS[name]
-
-
-def clips_for(profile_name: str, split: str) -> events.Clips:
-    """Binned N-MNIST clips at the profile's sizes."""
-    return events.clips("nmnist", split, profile(profile_name))
-
-
-def checkpoint_for(profile_name: str, arm_name: str, seed: int = 0) -> Checkpoint:
-    """The trained integer network; trained now unless it is in the store."""
-    folder = train(Plan(arm_name, seed, profile(profile_name)))
-    return Checkpoint.load(folder / "checkpoint.npz")
+from lindecay.quantization import Checkpoint
+from lindecay.settings import profile, store_dir
+from lindecay.training.plan import Plan, arm, events_of
 
 
 def train(plan: Plan, quiet: bool = False) -> Path:
@@ -156,9 +49,6 @@ def trained(plan: Plan) -> bool:
     arm(plan.arm)
     params = plan.params(plan.clips())
     return store.kept("training", params, plan.modules) is not None
-
-
-MODULES = ("lindecay.training",)
 
 
 def _fit(plan: Plan, clips, folder: Path, unfinished: Path, quiet: bool) -> None:
@@ -289,14 +179,6 @@ def predicted(net: nn.Module, clips: events.Clips, idx: np.ndarray) -> np.ndarra
     return np.concatenate(told)
 
 
-def events_of(clips: events.Clips, idx: np.ndarray) -> kernels.Events:
-    """The clips `idx` as a batch for the first layer."""
-    part = clips.subset(idx)
-    return kernels.Events(
-        part.indptr, part.channel, part.steps, len(part), part.channels
-    )
-
-
 def _finish(plan: Plan, net, clips, curve, folder: Path) -> None:
     meta = {
         "data": {
@@ -346,114 +228,10 @@ def training_forward(
     return [tuple(np.concatenate(x) for x in zip(*part)) for part in parts]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One arm on the test clips, a row per seed."""
-
-    arm: str
-    right: np.ndarray  # bool [seeds, clips]
-    sops: np.ndarray  # synaptic operations per clip, [seeds]
-    spikes: np.ndarray  # hidden spikes per clip, [seeds]
-
-    @property
-    def accuracy(self) -> np.ndarray:
-        """Per cent of the clips, [seeds]."""
-        return 100.0 * self.right.mean(1)
-
-
-def compare(profile_name: str, arms=COMPARED) -> dict[str, Outcome]:
-    """Every arm with the profile's seeds, trained if need be, on the test clips."""
-    clips = clips_for(profile_name, "test")
-    seeds = profile(profile_name).seeds
-    return {
-        name: _outcome(
-            name, [checkpoint_for(profile_name, name, s) for s in seeds], clips
-        )
-        for name in arms
-    }
-
-
-def _outcome(name: str, checkpoints, clips: events.Clips) -> Outcome:
-    traces = [integer.run(ck, clips, record=False) for ck in checkpoints]
-    n = len(clips)
-    return Outcome(
-        name,
-        right=np.array([t.predictions == clips.labels for t in traces]),
-        sops=np.array([sum(layer.sops for layer in t.layers) / n for t in traces]),
-        spikes=np.array([t.layers[0].spikes / n for t in traces]),
-    )
-
-
-def correct(ck: Checkpoint, clips: events.Clips) -> np.ndarray:
-    """Which clips the integer network gets right, bool [clips]."""
-    return integer.run(ck, clips, record=False).predictions == clips.labels
-
-
-def with_lambda(ck: Checkpoint, change: Callable[[np.ndarray], np.ndarray]):
-    """The same network with other decays, not retrained."""
-    layers = [
-        replace(layer, lam=np.asarray(change(layer.lam), np.int32))
-        for layer in ck.layers
-    ]
-    return Checkpoint(ck.meta, tuple(layers))
-
-
-def binomial_se(accuracy: float, clips: int) -> float:
-    """Standard error of one accuracy, in points: 100 sqrt(p (1 - p) / n).
-
-    >>> round(binomial_se(0.98, 10_000), 2)
-    0.14
-    """
-    return 100.0 * math.sqrt(accuracy * (1 - accuracy) / clips)
-
-
-def minimum_detectable_drop(accuracy: float, clips: int) -> float:
-    """Smallest drop between two independent runs found with power 80 % at 5 %.
-
-    >>> round(minimum_detectable_drop(0.9, 100), 1)
-    11.9
-    """
-    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-    return float(z * math.sqrt(2) * binomial_se(accuracy, clips))
-
-
-def paired_drop(base: np.ndarray, other: np.ndarray, draws: int = 10_000) -> dict:
-    """Mean paired drop of `other` against `base`, in points, with intervals.
-
-    Args:
-        base, other: which clips were right, bool [seeds, clips], same seeds.
-        draws: of the bootstrap that crosses seeds with clips.
-
-    Returns:
-        mean, per_seed, seeds_interval (Student's t over seeds) and interval
-        (crossed bootstrap over seeds and clips, 95 %).
-
-    >>> r = paired_drop(np.ones((3, 4), bool), np.zeros((3, 4), bool), draws=10)
-    >>> r["mean"], r["interval"]
-    (100.0, (100.0, 100.0))
-    """
-    points = 100.0 * (base.astype(float) - other.astype(float))  # [seeds, clips]
-    seeds, clips = points.shape
-    per_seed = points.mean(1)
-    rng = np.random.default_rng(0)
-    picked = np.empty(draws)
-    for k in range(draws):
-        rows = points[rng.integers(0, seeds, seeds)]
-        picked[k] = rows[:, rng.integers(0, clips, clips)].mean()
-    low, high = np.percentile(picked, [2.5, 97.5])
-    return {
-        "mean": float(per_seed.mean()),
-        "per_seed": per_seed.tolist(),
-        "seeds_interval": _t_interval(per_seed),
-        "interval": (float(low), float(high)),
-    }
-
-
-def _t_interval(values: np.ndarray) -> tuple[float, float] | None:
-    if len(values) < 2:
-        return None
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return float(values.mean() - half), float(values.mean() + half)
+def checkpoint_for(profile_name: str, arm_name: str, seed: int = 0) -> Checkpoint:
+    """The trained integer network; trained now unless it is in the store."""
+    folder = train(Plan(arm_name, seed, profile(profile_name)))
+    return Checkpoint.load(folder / "checkpoint.npz")
 
 
 def _progress(quiet: bool) -> Progress:

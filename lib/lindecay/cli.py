@@ -50,9 +50,20 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "lindecay").startswith("lindecay"):
             raise
-        told = f"lindecay: this command needs the package {error.name!r}; `make setup`"
-        print(f"{told} installs everything", file=sys.stderr)
+        told = f"lindecay: this command needs the package {error.name!r}"
+        print(f"{told}; {_how_to_get(error.name)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _how_to_get(package: str) -> str:
+    """The extra that brings a package."""
+    from importlib.metadata import requires
+
+    name = {"sklearn": "scikit-learn"}.get(package, package.replace("_", "-"))
+    asked = re.compile(rf"{name}\W.*extra == ['\"](\w+)['\"]", re.I)
+    extra = next(filter(None, map(asked.match, requires("lindecay") or [])), None)
+    how = f'`pip install ".[{extra[1]}]"`' if extra else f"`pip install {name}`"
+    return f"{how} brings it, `make setup` everything"
 
 
 def _version(asked: bool) -> None:

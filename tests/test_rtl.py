@@ -78,8 +78,12 @@ def test_every_tile_of_a_small_convolution_equals_the_emulator():
     ck = Checkpoint(network().meta, (Layer("conv", w, bits=3, **more),))
     _, (machine,) = sram.build(ck, sram.MacroSpec())
     assert len(machine.neurons) > 1 and (machine.neurons < 0).any()
-    for which in range(len(machine.neurons)):
-        assert check.tile(ck, clips(2, 1, 25), 0, which)["differences"] == 0
+    seen, told = clips(2, 1, 25), []
+    assert check.tile(ck, seen, 0, 1)["differences"] == 0
+    whole = check.convolution(ck, seen, 0, lambda *n: told.append(n))
+    many = len(machine.neurons)
+    assert whole["differences"] == 0 and whole["tiles"] == many
+    assert told == [(k + 1, many) for k in range(many)]
 
 
 EACH = {

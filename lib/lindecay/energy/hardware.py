@@ -20,7 +20,7 @@ CARRIED = {"note": "committed rows of the long run"}  # a page marks their numbe
 LABELS = {
     "nmnist": "MLP-1, whole",
     "shd": "MLP-2, whole",
-    "dvsgesture": "CNN, a tile of each convolution",
+    "dvsgesture": "CNN, both convolutions whole",
 }
 
 

@@ -5,6 +5,7 @@ Icarus runs the Verilog on real clips; its testbench compares with the images
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,28 @@ def tile(ck: Checkpoint, clips: Clips, layer: int, which: int = 0) -> dict:
     Raises:
         Fault: the layer is no convolution, or has no such tile.
     """
+    machines, events = _laid(ck, clips, layer)
+    here = one_tile(machines[which], events[which], ck, len(clips))
+    return report([simulate(here)], len(clips))
+
+
+def convolution(
+    ck: Checkpoint,
+    clips: Clips,
+    layer: int,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> dict:
+    """Every tile of a convolution, one after another; told: of tiles done, and all."""
+    machines, events = _laid(ck, clips, layer)
+    parts = []
+    for machine, seen in zip(machines, events):
+        parts.append(simulate(one_tile(machine, seen, ck, len(clips))))
+        told(len(parts), len(machines))
+    return report(parts, len(clips)) | {"tiles": len(parts)}
+
+
+def _laid(ck: Checkpoint, clips: Clips, layer: int) -> tuple[list, list]:
+    """The tiles of a convolution as machines, and the events that each gets."""
     _, machines = build(ck, MacroSpec())
     if not isinstance(machines[layer], TiledMachine):
         raise Fault("a tile of a layer", expected="a convolution", found="linear")
@@ -78,9 +101,8 @@ def tile(ck: Checkpoint, clips: Clips, layer: int, which: int = 0) -> dict:
         last = emulate(before, clips, record=False).trace.layers[-1]
         indptr, channel = as_events(last.S)
     indptr, channel = pooled(ck.layers[layer], indptr, channel)
-    events = machines[layer].events(indptr, channel)[which]
-    machine = list(machines[layer].tiles())[which]
-    return report([simulate(one_tile(machine, events, ck, len(clips)))], len(clips))
+    machine = machines[layer]
+    return list(machine.tiles()), machine.events(indptr, channel)
 
 
 def one_tile(machine: LayerMachine, events, ck: Checkpoint, clips: int):
@@ -107,7 +129,7 @@ def first_steps(
 
 
 def prove(ck: Checkpoint, clips: Clips, steps: int | None = None) -> dict:
-    """One clip: a fully connected network whole; of a CNN a tile of each convolution.
+    """One clip: a fully connected network whole; of a CNN every tile of its maps.
 
     Returns:
         the object "rtl" of `lindecay prove NAME --rtl --json`.
@@ -118,7 +140,7 @@ def prove(ck: Checkpoint, clips: Clips, steps: int | None = None) -> dict:
     if all(layer.kind == "linear" for layer in ck.layers):
         return network(ck, one)
     maps = [i for i, layer in enumerate(ck.layers) if layer.kind == "conv"]
-    parts = [tile(ck, one, i) for i in maps]
-    out = {key: sum(part[key] for part in parts) for key in (*KEYS, "idle")}
+    parts = [convolution(ck, one, i) for i in maps]
+    out = {key: sum(part[key] for part in parts) for key in (*KEYS, "idle", "tiles")}
     speed = min(part["cycles_per_second"] for part in parts)
-    return {"clips": 1, **out, "cycles_per_second": speed, "tiles": len(parts)}
+    return {"clips": 1, **out, "cycles_per_second": speed}

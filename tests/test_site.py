@@ -91,6 +91,9 @@ def test_page_opens_quietly(open_page, page, size, scheme):
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
     assert tab.evaluate(WIDER) == [], "the page scrolls sideways"
     assert tab.evaluate(UNREAD) == [], "a formula was not set"
+    if size == "desktop":
+        assert tab.evaluate(CUT) == [], "a table is wider than the text"
+        assert tab.evaluate(LONG) == [], "more digits than a reader needs"
 
 
 # axe-core at WCAG 2.2 AA: (rule, selector, reason) that may stay; stale ones fail
@@ -130,6 +133,14 @@ def test_no_known_violation_is_stale(met):
     assert {(rule, selector) for rule, selector, _ in KNOWN} <= met
 
 
+def test_a_planted_table_is_seen_to_be_cut_and_long(open_page):
+    tab, _ = open_page("search")
+    row = f"<tr>{'<td>0.123456789012</td>' * 40}</tr>"
+    planted = f"<div style='overflow-x:auto'><table>{row}</table></div>"
+    tab.evaluate("x => document.body.insertAdjacentHTML('afterbegin', x)", planted)
+    assert len(tab.evaluate(CUT)) == 1 and len(tab.evaluate(LONG)) == 40
+
+
 def test_axe_finds_a_planted_violation(open_page):
     tab, _ = open_page("search")
     tab.evaluate("document.body.insertAdjacentHTML('afterbegin', '<img src=x>')")
@@ -143,6 +154,14 @@ WIDER = """() => {
     e => e.getBoundingClientRect().right > room + 1)
   return ['page', ...wide.slice(0, 3).map(e => e.outerHTML.slice(0, 120))]
 }"""
+CUT = """() => [...document.querySelectorAll('table')].filter(t => {
+  let box = t.parentElement
+  while (getComputedStyle(box).overflowX == 'visible' && box != document.body)
+    box = box.parentElement
+  return t.scrollWidth > box.clientWidth + 2
+}).map(t => t.innerText.slice(0, 120))"""
+LONG = """() => [...document.querySelectorAll('td')]
+  .map(e => e.innerText).filter(text => /\\d\\.\\d{7,}/.test(text))"""
 UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
   .filter(e => e.tagName == 'MJX-MERROR' || !e.querySelector('mjx-container'))
   .map(e => e.outerHTML.slice(0, 120))"""

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lindecay.laws import BUILT, known
 from lindecay.settings import Fault
 from lindecay.store import write_atomic
 
 FORMATS = (1, 2)
-LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
+LAWS = BUILT  # those that compiled loops know, in their order
 RESETS = ("subtract", "zero", "none", "late")  # late: after the next decay
 READOUTS = ("count", "membrane", "sum")  # most spikes; largest V, or sum, at the end
 ROUNDINGS = ("nearest", "floor", "trunc")  # of beta V, or of V / 2^k
@@ -373,7 +374,7 @@ def check(ck: Checkpoint, where: str) -> Checkpoint:
         own = ck.of(layer)
         check_bits("membrane bits", own.B, 4, 24)
         check_bits("fraction bits", own.f, 0, own.B - 2)
-        _among("decay law", own.law, LAWS, refuse)
+        _among("decay law", own.law, known(), refuse)
         _among("reset", own.reset, RESETS, refuse)
         check_bits(f"{layer.name}: weight bits", layer.bits, 1, 8)
         for bundle in ck.bundles(i):

@@ -18,6 +18,7 @@ from numba import njit
 
 from lindecay.checkpoints import CLIPS, LAWS, RESETS, Checkpoint, Layer, Synapse, pair
 from lindecay.events import Clips
+from lindecay.laws import OWN
 from lindecay.settings import Fault
 
 AT_ONCE = 2**24  # currents held at a time where bundles are added up
@@ -281,6 +282,23 @@ def _settled(
     return counts[0], counts[1]
 
 
+def _by_hand(ck: Checkpoint, layer: Layer, current, v, U, V, S, first) -> tuple:
+    """`_settled` for a law of `lindecay.laws`: all clips of a step at once."""
+    theta, lam = (layer.row(k).astype(np.int64) for k in ("theta", "lam"))
+    clears = clamps = 0
+    for t in range(current.shape[1]):
+        rest = OWN[ck.law].whole(v.astype(np.int64), lam)
+        clears += int(((v != 0) & (rest == 0)).sum())
+        raw = rest - theta * ((v > theta) & (ck.reset == "late")) + current[:, t]
+        u = raw.clip(ck.v_min, ck.v_max)
+        clamps, S[:, first + t] = clamps + int((u != raw).sum()), u > theta
+        left = {"subtract": u - theta, "zero": 0 * u}.get(ck.reset, u)
+        v[:] = np.where(u > theta, left, u)
+        if U.size:
+            U[:, first + t], V[:, first + t] = u, v
+    return clears, clamps
+
+
 @njit(cache=True)
 def _add_rows(indptr, channel, rows, current):
     """current [n, out] += the row of weights of each event; additions made."""
@@ -436,14 +454,13 @@ class Added:
         )
         current = (current << self.ck.f) + self.layer.row("bias")
         kept = (x[clips] if x.size else x for x in (self.U, self.V))
-        clears, clamps = _settled(
-            current.reshape(n, steps, -1),
-            *_dynamics(self.ck, self.layer, np.int32),
-            self.v[clips],
-            *kept,
-            self.S[clips],
-            first,
-        )
+        current = current.reshape(n, steps, -1)
+        states = self.v[clips], *kept, self.S[clips], first
+        if self.ck.law in OWN:
+            clears, clamps = _by_hand(self.ck, self.layer, current, *states)
+        else:
+            rule = _dynamics(self.ck, self.layer, np.int32)
+            clears, clamps = _settled(current, *rule, *states)
         self.done += (clears, clamps, sops)
 
     def _fits(self, events) -> None:
@@ -591,7 +608,7 @@ def run(ck: Checkpoint, clips: Clips, record: bool = True) -> Trace:
     layers = []
     for i, layer in enumerate(ck.layers):
         parts = walk.into(i)
-        if simple(ck.bundles(i)):
+        if simple(ck.bundles(i)) and ck.of(layer).law not in OWN:
             (bundle, *events) = parts[0]
             again = walk.repeats(bundle)
             found = run_layer(ck, layer, *events, len(clips), record, again)

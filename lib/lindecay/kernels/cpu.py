@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from lindecay.kernels import pool
 from lindecay.kernels.launch import Launch, begin, last_step, leak_of, rows
-from lindecay.kernels.rule import Rule
+from lindecay.kernels.rule import LAWS, Rule
 from lindecay.kernels.values import traced
 from lindecay.settings import Fault
 
@@ -29,7 +29,8 @@ def fits(current: Tensor, rule: Rule, fire) -> bool:
     plain_tensor = type(current) in (Tensor, torch.nn.Parameter)
     plain_tensor = plain_tensor and not traced(current)
     on_cpu = current.device.type == "cpu" and current.dtype in DTYPES
-    return on_cpu and plain_tensor and fire is None and not late
+    built = rule.law in LAWS
+    return on_cpu and plain_tensor and fire is None and built and not late
 
 
 def run(*arguments):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lindecay import decay
 from lindecay.kernels.rule import Rule
+from lindecay.laws import OWN
 
 
 def surrogate_slope(x: Tensor, kind: str, k: float) -> Tensor:
@@ -81,6 +82,22 @@ class Shrink(torch.autograd.Function):
         return g * dv, (g * dlam).sum_to_size(lam.shape)
 
 
+class Own(torch.autograd.Function):
+    """A law of `lindecay.laws` with the slopes that it states."""
+
+    @staticmethod
+    def forward(ctx, v, lam, law):
+        ctx.save_for_backward(v, lam)
+        ctx.law = law
+        return law.step(v, lam)
+
+    @staticmethod
+    def backward(ctx, g):
+        v, lam = ctx.saved_tensors
+        dv, dlam = ctx.law.slopes(v, lam)
+        return g * dv, (g * dlam).sum_to_size(lam.shape), None
+
+
 def decayed(v: Tensor, lam: Tensor, beta: Tensor, rule: Rule) -> Tensor:
     """One step of the rule's law; the identity for laws that act after integration."""
     if rule.law == "shrink":
@@ -95,6 +112,8 @@ def decayed(v: Tensor, lam: Tensor, beta: Tensor, rule: Rule) -> Tensor:
         return Whole.apply(beta * v * 2.0**-rule.shift, rule.rounding)
     if rule.law == "shift":
         return v - Whole.apply(v * 2.0**-rule.shift, rule.rounding)
+    if rule.law in OWN:
+        return Own.apply(v, lam, OWN[rule.law])
     return v
 
 

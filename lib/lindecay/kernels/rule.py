@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 from lindecay.decay import LAWS as _LAWS
 from lindecay.decay.laws import ROUNDINGS as _ROUNDINGS
+from lindecay.laws import known
 from lindecay.settings import Fault
 
 LAWS = tuple(_LAWS)
@@ -18,7 +19,8 @@ ROUNDINGS = tuple(_ROUNDINGS)
 class Rule:
     """Decay → integrate → clamp → fire (U > θ) → reset, and how gradients pass.
 
-    law: shrink | floor | floor_after | drift | exponential | shift | none.
+    law: shrink | floor | floor_after | drift | exponential | shift | none, or one of
+        `lindecay.laws`.
     delayed: snnTorch's habit, a spike resets one step later.
     clamp: (lowest, highest) membrane after integration; no gradient on the bounds.
     scale: the membrane's LSB as the surrogate sees it, (U − θ)/scale.
@@ -37,7 +39,7 @@ class Rule:
     rounding: str = "nearest"
 
     def __post_init__(self):
-        _among("decay law", self.law, LAWS)
+        _among("decay law", self.law, known())
         _among("reset", self.reset, RESETS)
         _among("surrogate", self.surrogate, SURROGATES)
         _among("rounding", self.rounding, ROUNDINGS)

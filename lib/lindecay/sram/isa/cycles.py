@@ -5,6 +5,7 @@
 B membrane bits, A rows with guard rows, b weight bits, f fraction bits.
 """
 
+from lindecay.laws import OWN
 from lindecay.sram.isa.programs import digits
 
 
@@ -36,6 +37,8 @@ def decay_cycles(
         return sign + n + sum(adds) + (twice if ports == 1 else 0)
     if law == "shift":
         return shift_cycles(B, beta, rounding or "floor") + (B if ports == 1 else 0)
+    if law in OWN:  # counted, not closed
+        return len(OWN[law].program(B, per_neuron))
     forms = {"shrink": 2 * B + 1, "floor": 2 * B, "floor_after": 2 * A}
     forms |= {"drift": A, "none": 0}
     rows = B - 1 if ports == 1 and per_neuron and law != "none" else 0

@@ -9,6 +9,7 @@ array of the paper is not published: these programs are assumptions, named as su
 
 from dataclasses import dataclass, replace
 
+from lindecay.laws import OWN
 from lindecay.sram.isa.language import (
     SPACES,
     Cycle,
@@ -375,7 +376,8 @@ class Leak:
     @property
     def tags(self) -> bool:
         """Whether the decay needs the latch G, so that the last spikes are lost."""
-        return self.law in ("shrink", "floor", "drift") or bool(self.bits or self.ks)
+        linear = self.law in ("shrink", "floor", "drift", *OWN)
+        return linear or bool(self.bits or self.ks)
 
     @property
     def held(self) -> int:
@@ -405,6 +407,8 @@ class Leak:
             return floor(self.B, self.B if self.law == "floor" else self.A, self.rows)
         if self.law == "drift":
             return drift(self.B, self.A, self.rows)
+        if self.law in OWN:
+            return OWN[self.law].program(self.B, self.rows)
         return Program("decay", ())
 
 

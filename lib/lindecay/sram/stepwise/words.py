@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
+from lindecay.laws import OWN
 from lindecay.settings import Fault
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.place.linear import check_layer, membrane_rows
@@ -118,6 +119,9 @@ class Words:
 
 def decayed(ck: Checkpoint, layer: Layer, v: np.ndarray, alu=Whole) -> np.ndarray:
     """The decay as a word of logic does it: additions, selections, wired shifts."""
+    if ck.law in OWN:
+        told = {"expected": "layout A, or C in place", "found": ck.law}
+        raise Fault("no word program for this law", **told)
     lam, B = layer.row("lam").astype(np.int64), ck.B + 2
     if ck.law == "shrink":
         first = alu.add(v, np.where(v < 0, lam, ~lam), v >= 0, B)

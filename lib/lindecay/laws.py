@@ -1,0 +1,66 @@
+"""A decay law of one's own: one entry here, and every part of the project takes it.
+
+    training    step(V, λ) and slopes(V, λ), in torch
+    integers    whole(V, λ), in numpy
+    array       program(B, rows), as microcode; cycles, events and joules follow from it
+
+The laws of the book are compiled (`decay.laws`, `kernels.scalars`, `integer`); these
+run in plain torch and numpy, slower, with the same checks. `tests/test_recipes.py` adds
+one in twenty lines.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lindecay.settings import Fault
+
+BUILT = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
+
+
+@dataclass(frozen=True)
+class OwnLaw:
+    """A law with a decay λ, before the input is added.
+
+    step: torch, (V, λ) -> V after the decay.
+    slopes: torch, (V, λ) -> (∂V'/∂V, ∂V'/∂λ).
+    whole: numpy int64, (V [..., neurons], λ [neurons]) -> V'; must stay within B bits.
+    program: (B, rows) -> sram Program; rows: λ of each neuron lies in rows L.
+    """
+
+    name: str
+    step: Callable
+    slopes: Callable
+    whole: Callable
+    program: Callable
+
+
+OWN: dict[str, OwnLaw] = {}
+
+
+def known() -> tuple[str, ...]:
+    """The names of all laws, the book's first."""
+    return (*BUILT, *OWN)
+
+
+def register(law: OwnLaw) -> OwnLaw:
+    """Add a law for the rest of this process.
+
+    Raises:
+        Fault: the name is taken, or no word.
+    """
+    if not law.name.isidentifier() or law.name in known():
+        told = "a new word"
+        raise Fault("the name of a law", expected=told, found=repr(law.name))
+    OWN[law.name] = law
+    return law
+
+
+@contextmanager
+def registered(law: OwnLaw) -> Iterator[OwnLaw]:
+    """Add a law for a while."""
+    register(law)
+    try:
+        yield law
+    finally:
+        OWN.pop(law.name, None)

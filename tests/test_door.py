@@ -12,6 +12,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from lindecay import cli, door, sram
+from lindecay.door import known
 from lindecay.settings import Fault
 
 RUN = CliRunner()
@@ -207,3 +208,22 @@ def test_files_of_spikes_in_the_layout_of_shd(here):
         del file["labels"]
     with pytest.raises(Fault, match="no data set labels"):
         door.events("spikes.h5")
+
+
+def test_rows_of_the_nir_network_are_kept_and_hold_together():
+    kept = known.read()
+    rows = kept["rows"]
+    asked = {(reset, bits) for reset in known.RESETS for bits in known.BITS}
+    assert {(row["reset"], row["weight_bits"]) for row in rows} == asked
+    assert {row["differences"] for row in rows} == {0}
+    assert {row["source"] for row in rows} == {"recordings"}
+    float_ = {row["reset"]: row["accuracy_float"] for row in rows}
+    assert float_ == {"subtract": 0.98, "zero": 1.0}  # plain numpy's, on the same clips
+    assert len(known.table(kept)) == len(rows)
+
+
+def test_rows_that_are_none_of_ours_are_one_line(tmp_path):
+    (tmp_path / "nir.json").write_text('{"schema": 9}')
+    for name in ("nir.json", "gone.json"):
+        with pytest.raises(Fault, match="rows of the NIR network.*reference/nir.json"):
+            known.read(tmp_path / name)

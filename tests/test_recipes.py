@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import lindecay.energy as energy
-from lindecay import decay, figures, integer, kernels, plots, sram
+from lindecay import decay, integer, kernels, plots, sram
 from lindecay.laws import OwnLaw, register, registered
 from lindecay.networks import Mlp, MlpSpec
 from lindecay.quantization import Checkpoint, Grid
@@ -155,6 +155,6 @@ def test_a_study_of_ones_own_runs_and_is_listed(tmp_path, monkeypatch):
 def test_a_picture_of_ones_own_comes_with_its_numbers(tmp_path, monkeypatch):
     monkeypatch.setenv("LINDECAY_FIGURES", str(tmp_path))
     table = pd.DataFrame({"step": [0, 1, 2], "vlif": [1, 0.9, 0.81]})
-    picture = plots.curves(table, "step", ylabel="membrane")
-    assert picture.data is table
-    assert figures.__name__ == "lindecay.figures"
+    plots.curves(table, "step", ylabel="membrane").show("mine")
+    assert pd.read_csv(tmp_path / "mine.csv").equals(table)
+    assert {p.suffix for p in tmp_path.iterdir()} == {".csv", ".svg", ".pdf"}

@@ -149,3 +149,19 @@ def yours_numbers(report: dict, place: Place) -> dict:
         "networks.yours_macros": place.macros,
         "networks.yours_agree": number(yours(report)["agreement"].min(), digits=1),
     }
+
+
+def nir_numbers(kept: dict, bits: int = 4) -> dict:
+    """What chapter 07 says of the NIR paper's network; `bits` of its weights."""
+    rows = kept["rows"]
+    one = next(r for r in rows if (r["reset"], r["weight_bits"]) == ("zero", bits))
+    shown = kept["published"].values()
+    return {
+        "networks.nir.clips": one["clips"],
+        "networks.nir.states": one["states_compared"],
+        "networks.nir.differences": sum(row["differences"] for row in rows),
+        "networks.nir.bits": bits,
+        "networks.nir.array": number(100 * one["accuracy_array"], digits=0, unit="%"),
+        "networks.nir.float": number(100 * one["accuracy_float"], digits=0, unit="%"),
+        "networks.nir.published": [min(shown), max(shown)],
+    }

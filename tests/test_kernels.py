@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lindecay import kernels
-from lindecay.kernels import Events, Rule, cpu, fused, listing, plain, pool, synapses
+from lindecay.kernels import (
+    Events,
+    Rule,
+    cpu,
+    fused,
+    plain,
+    pool,
+    spike_lists,
+    synapses,
+)
 from lindecay.settings import Fault
 
 LAWS = ("shrink", "floor", "floor_after", "drift", "exponential", "shift", "none")
@@ -394,8 +403,8 @@ def test_spikes_are_listed_only_where_it_pays():
     few, many = torch.eye(40)[None], torch.ones(1, 40, 40)
     assert "Gather" in type(synapses(few, weight).grad_fn).__name__
     assert "Gather" not in type(synapses(many, weight).grad_fn).__name__
-    assert listing.of(few / 3, 0.1)[2] == pytest.approx(1 / 3)
-    assert listing.of(few * 65 + few[:, :, [1, *range(1, 40)]], 0.5) is None
+    assert spike_lists.of(few / 3, 0.1)[2] == pytest.approx(1 / 3)
+    assert spike_lists.of(few * 65 + few[:, :, [1, *range(1, 40)]], 0.5) is None
 
 
 def test_dense_input_takes_the_dense_way():

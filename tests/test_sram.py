@@ -400,7 +400,7 @@ def test_cycles_of_every_layout_follow_their_closed_forms():
 
 def test_the_update_is_the_bottleneck_only_where_products_are_parallel():
     ck = network((90, 200))
-    rows = sram.watch.update_share(ck, [1, 80])
+    rows = sram.growth.update_share(ck, [1, 80])
     share = {(r["design"], r["events"]): r["share"] for r in rows}
     assert share["A", 80] < share["A", 1] < 1
     for design in ("C in place", "C row-wide", "C word by word"):

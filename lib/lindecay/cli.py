@@ -475,22 +475,22 @@ def array_(
 
     lindecay array mine:net clips.npz --leak linear
     """
-    from lindecay import door
+    from lindecay import deploy
 
-    found = door.visit(
-        door.network(network),
-        *door.events(events, clips or None, dt_us or None, steps or None, labels),
+    found = deploy.visit(
+        deploy.network(network),
+        *deploy.events(events, clips or None, dt_us or None, steps or None, labels),
         layout=layout,
-        bits=door.bits(bits),
+        bits=deploy.bits(bits),
         leak=leak,
         reset=reset or None,
-        progress=door.Progress() if sys.stderr.isatty() else None,
+        progress=deploy.Progress() if sys.stderr.isatty() else None,
         title=f"{network} on {events}",
     )
-    written = door.page(found, report)
+    written = deploy.page(found, report)
     if as_json:
         return say(found.face)
-    door.table(found)
+    deploy.table(found)
     print(f"report: {written}")
 
 

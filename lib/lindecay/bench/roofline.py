@@ -13,7 +13,7 @@ import torch
 from lindecay.bench import timing
 from lindecay.bench.works import MLPS, floor_of
 from lindecay.kernels import Events, Rule, pool, sparse
-from lindecay.kernels.launch import Launch
+from lindecay.kernels.layout import Launch
 
 NEAR = 64  # weight rows of a tile that stay in the first cache
 

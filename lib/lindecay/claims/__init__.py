@@ -11,11 +11,11 @@ the committed verdicts on purpose, `against` tells what moved since a commit.
 
 from lindecay.claims import assume
 from lindecay.claims.audit import Problem
-from lindecay.claims.faces import schemas
+from lindecay.claims.display import text
 from lindecay.claims.history import against
 from lindecay.claims.registry import VERDICTS, Claim, claim, load
 from lindecay.claims.report import Report, accept, check, report_on
-from lindecay.claims.words import text
+from lindecay.claims.schemas import schemas
 
 __all__ = [
     "VERDICTS",

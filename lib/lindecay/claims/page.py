@@ -12,9 +12,9 @@ from rich import box
 from rich.table import Table
 
 from lindecay.claims import assumptions
+from lindecay.claims.display import number
 from lindecay.claims.judge import Row
 from lindecay.claims.registry import Claim, load, own
-from lindecay.claims.words import number
 from lindecay.settings import Fault, root
 
 SIGNS = {

@@ -11,12 +11,12 @@ from typing import Any
 
 from lindecay.claims import sets
 from lindecay.claims.assumptions import load as assumptions
+from lindecay.claims.display import number
 from lindecay.claims.inventory import source_path
 from lindecay.claims.judge import judge
 from lindecay.claims.registry import Claim
 from lindecay.claims.registry import claim as find
 from lindecay.claims.rules import RULES
-from lindecay.claims.words import number
 from lindecay.results import Result, load, set_dir
 from lindecay.settings import Fault, committed, root
 

@@ -7,10 +7,10 @@ from lindecay.events.binning import Binning
 from lindecay.events.clips import Clips, binned, clips, default_binning
 from lindecay.events.download import get
 from lindecay.events.facts import Facts, checked_split, facts, manifest
-from lindecay.events.opened import open_split, openings
 from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location, locate, stand_in
 from lindecay.events.speed import bench
+from lindecay.events.split_log import open_split, openings
 from lindecay.events.splits import validation
 from lindecay.events.verify import verify
 

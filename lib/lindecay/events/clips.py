@@ -10,9 +10,9 @@ import numpy as np
 from lindecay.events import rows
 from lindecay.events.binning import MOST, Binning, bins_of
 from lindecay.events.facts import checked_split, facts
-from lindecay.events.opened import open_split
 from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location, locate
+from lindecay.events.split_log import open_split
 from lindecay.settings import Fault, Profile, profile
 from lindecay.store import memo
 

@@ -216,7 +216,7 @@ def sound(path: Path) -> None:
         ask = [
             sys.executable,
             "-I",
-            str(Path(__file__).with_name("probe.py")),
+            str(Path(__file__).with_name("hdf5_check.py")),
             str(path),
         ]
         try:
@@ -228,7 +228,7 @@ def sound(path: Path) -> None:
             raise ValueError(done.stdout.strip() or crash)
         (folder / "sound").touch()
 
-    memo("h5-sound", params, ["lindecay.events.probe"], build)
+    memo("h5-sound", params, ["lindecay.events.hdf5_check"], build)
 
 
 class DVSGesture(EventSet):

@@ -13,8 +13,8 @@ import numpy as np
 
 from lindecay.events.binning import Binning
 from lindecay.events.clips import Clips, binned
-from lindecay.events.opened import open_split
 from lindecay.events.sources import Location
+from lindecay.events.split_log import open_split
 from lindecay.events.splits import Fold, folds, held_out
 from lindecay.settings import Fault
 from lindecay.store import memo

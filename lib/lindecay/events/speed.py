@@ -10,8 +10,8 @@ import numpy as np
 
 from lindecay.events.clips import clips, default_binning
 from lindecay.events.facts import manifest
-from lindecay.events.opened import open_split
 from lindecay.events.sources import locate
+from lindecay.events.split_log import open_split
 from lindecay.settings import profile
 
 BATCH = {"nmnist": 50, "shd": 64, "dvsgesture": 10}

@@ -7,9 +7,9 @@ import numpy as np
 
 from lindecay.events.binning import Binning, bins_of
 from lindecay.events.clips import seen
-from lindecay.events.opened import open_split
 from lindecay.events.readers import EventSet
 from lindecay.events.sources import Location
+from lindecay.events.split_log import open_split
 from lindecay.store import memo
 
 ROW = np.dtype(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lindecay.events.download import md5_of, recorded, sums
 from lindecay.events.facts import SPLITS, Facts, facts, manifest
-from lindecay.events.opened import open_split
 from lindecay.events.sources import Location, base_dir, locate, visible
+from lindecay.events.split_log import open_split
 from lindecay.settings import Fault, store_dir
 from lindecay.store import write_atomic
 

@@ -6,10 +6,10 @@ One public door, `sequence`; numba on CPU, plain torch for everything else, with
 same spikes. Source of the adjoint: book/02_neuron.md.
 """
 
-from lindecay.kernels.door import check_parameters, sequence, settle
 from lindecay.kernels.planes import convolve, max_pool
 from lindecay.kernels.rule import Rule
 from lindecay.kernels.sparse import Events, synapses
+from lindecay.kernels.time_loop import check_parameters, sequence, settle
 
 __all__ = [
     "Events",

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lindecay.kernels import pool
-from lindecay.kernels.launch import Launch, begin, last_step, leak_of, rows
+from lindecay.kernels.layout import Launch, begin, last_step, leak_of, rows
 from lindecay.kernels.rule import LAWS, Rule
 from lindecay.kernels.values import traced
 from lindecay.settings import Fault

@@ -17,7 +17,7 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lindecay.kernels import listing, pool
+from lindecay.kernels import pool, spike_lists
 from lindecay.kernels.vector import WIDTH, add_rows_of
 from lindecay.settings import Fault
 
@@ -142,7 +142,7 @@ def synapses(x, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:
         return Gather.apply(None, weight, x, 1.0)
     fits = fits and x.device.type == "cpu" and x.dtype == weight.dtype and x.dim() == 3
     crossover = crossover / 5 if narrow else crossover  # listing is not free either
-    found = listing.of(x, crossover) if fits else None
+    found = spike_lists.of(x, crossover) if fits else None
     if found is None:
         return linear(x, weight)
     indptr, channel, factor = found

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lindecay.results import number
-from lindecay.sram import MacroSpec, closed_forms, ledger, mutants, watch
+from lindecay.sram import MacroSpec, closed_forms, growth, ledger, mutants
 
 PARTS = {
     "update": ledger.UPDATE,
     "merging": ["merge"],
     "accumulation": ["accumulate"],
 }
-DESIGNS = {  # of watch.DESIGNS: the end of a number's id
+DESIGNS = {  # of growth.DESIGNS: the end of a number's id
     "A": "a",
     "B": "b",
     "C in place": "c_place",
@@ -65,13 +65,13 @@ def mutants_numbers(found: Mapping[str, list[int]], clips) -> dict:
     }
 
 
-def growth(ck, clips, sizes: list[int], spec: MacroSpec, bits: int) -> pd.DataFrame:
+def by_neurons(ck, clips, sizes: list[int], spec: MacroSpec, bits: int) -> pd.DataFrame:
     """Cycles of an update against neurons: ledger, and closed forms of two rivals.
 
     Args:
         bits: width of a membrane word, for the unit that updates a row at a time.
     """
-    table = pd.DataFrame(watch.growth(ck, clips, sizes))
+    table = pd.DataFrame(growth.growth(ck, clips, sizes))
     table["word by word"] = [closed_forms.word_sequential_cycles(n) for n in sizes]
     rows = [closed_forms.row_wide_cycles(n, bits, spec.cols) for n in sizes]
     return table.assign(**{"row by row": rows})

@@ -98,4 +98,4 @@ def clips_of(ck: Checkpoint) -> events.Clips:
         found = sets[name]("quick", "test")
         if (found.channels, found.steps) == (ck.layers[0].inputs, ck.steps):
             return found
-    return sram.watch.random_clip(ck, max(1, ck.layers[0].inputs // 20))
+    return sram.growth.random_clip(ck, max(1, ck.layers[0].inputs // 20))

@@ -116,11 +116,11 @@ def _claim(build: Build, target: str) -> tuple[str, str, str]:
 
 def judged(build: Build):
     """The claims of a build, each judged once however often its pages name it."""
-    from lindecay.claims import sets, words  # pages without claims do without them
+    from lindecay.claims import display, sets  # pages without claims do without them
 
     if "judged" not in vars(build):
         both = sets.split(build.published, build.profile)
-        vars(build)["judged"] = words.Judged(*both, build.profile)
+        vars(build)["judged"] = display.Judged(*both, build.profile)
     return vars(build)["judged"]
 
 

@@ -34,8 +34,7 @@ from lindecay.sram.serial.machine import LayerMachine
 from lindecay.sram.serial.macro import Run, build
 from lindecay.sram.serial.structural import Tally, tally
 from lindecay.sram.serial.tiles import TiledMachine
-from lindecay.sram.show import growth as watch
-from lindecay.sram.show import stepper
+from lindecay.sram.show import growth, stepper
 from lindecay.sram.traffic import traffic
 
 __all__ = [
@@ -77,5 +76,5 @@ __all__ = [
     "structural",
     "tally",
     "traffic",
-    "watch",
+    "growth",
 ]

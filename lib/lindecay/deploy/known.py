@@ -3,7 +3,7 @@
 The convolutional network of Pedersen et al. (Nature Communications 2024), converted by
 Sinabs, on real N-MNIST clips. The file is not ours to hand on, so the rows are carried:
 
-    python -m lindecay.door.known cnn_sinabs.nir     measures and keeps them
+    python -m lindecay.deploy.known cnn_sinabs.nir     measures and keeps them
 """
 
 import json
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lindecay import store
-from lindecay.door.files import events, network
-from lindecay.door.visit import visit
+from lindecay.deploy.files import events, network
+from lindecay.deploy.visit import visit
 from lindecay.settings import Fault, committed
 
 FILE = "reference/nir.json"

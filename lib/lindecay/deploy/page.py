@@ -6,7 +6,7 @@ All names come from a stranger's file and are escaped.
 from html import escape
 from pathlib import Path
 
-from lindecay.door.visit import Visit
+from lindecay.deploy.visit import Visit
 from lindecay.store import write_atomic
 
 STYLE = """

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from lindecay.door.visit import Visit
+from lindecay.deploy.visit import Visit
 
 
 class Progress:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from lindecay import cli, door, sram
-from lindecay.door import known
+from lindecay import cli, deploy, sram
+from lindecay.deploy import known
 from lindecay.settings import Fault
 
 RUN = CliRunner()
@@ -59,7 +59,7 @@ def told(*args) -> dict:
 
 def test_the_face_has_exactly_its_keys_and_no_differences(here):
     face = told("their_net:net", "clips.npz")
-    assert list(face) == door.FACE
+    assert list(face) == deploy.FACE
     assert face["differences"] == 0 < face["states_compared"] == 3 * 5 * 12 * 20
     assert face["clips"] == 5 and face["source"] == "given" and face["layout"] == "A"
     assert face["accuracy_array"] is not None and face["agreement"] > 0.5
@@ -132,10 +132,10 @@ class Outside(HTMLParser):
 def test_the_page_stands_alone_and_names_are_escaped(here):
     evil = "<script>alert(1)</script>"
     net = network()
-    found = door.visit(net, frames(), title=f"{evil} on {evil}")
+    found = deploy.visit(net, frames(), title=f"{evil} on {evil}")
     found.face["layers"][0]["name"] = evil
     found.notes.append(evil)
-    text = door.page(found, here / "page.html").read_text()
+    text = deploy.page(found, here / "page.html").read_text()
     seen = Outside()
     seen.feed(text)
     assert seen.found == [] and evil not in text and "&lt;script&gt;" in text
@@ -175,7 +175,7 @@ def test_wrong_input_is_one_line(here, why, monkeypatch):
     with zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("events.npy", bytes(2**20))
     if "bomb.npz" in WRONG[why]:
-        monkeypatch.setattr(door.files, "LARGEST", 2**19)
+        monkeypatch.setattr(deploy.files, "LARGEST", 2**19)
     found = RUN.invoke(cli.app, ["array", *WRONG[why]])
     assert isinstance(found.exception, Fault), found.output
     assert "\n" not in str(found.exception)
@@ -201,13 +201,13 @@ def test_files_of_spikes_in_the_layout_of_shd(here):
             times[i] = np.sort(rng.random(50) * 0.1)
             units[i] = rng.integers(0, 700, 50)
         file["labels"] = np.array([3, 1])
-    clips, labels = door.events("spikes.h5", dt_us=10_000)
+    clips, labels = deploy.events("spikes.h5", dt_us=10_000)
     assert (clips.steps, clips.channels, len(clips)) == (10, 700, 2)
     assert int(clips.count.sum()) == 100 and labels.tolist() == [3, 1]
     with h5py.File("spikes.h5", "a") as file:
         del file["labels"]
     with pytest.raises(Fault, match="no data set labels"):
-        door.events("spikes.h5")
+        deploy.events("spikes.h5")
 
 
 def test_rows_of_the_nir_network_are_kept_and_hold_together():

@@ -5,9 +5,9 @@ visit    the run, batch by batch: equality, accuracy, cycles, joules
 page     its report as one HTML file
 """
 
-from lindecay.door.files import bits, events, network
-from lindecay.door.page import page
-from lindecay.door.told import Progress, table
-from lindecay.door.visit import FACE, visit
+from lindecay.deploy.files import bits, events, network
+from lindecay.deploy.page import page
+from lindecay.deploy.terminal import Progress, table
+from lindecay.deploy.visit import FACE, visit
 
 __all__ = ["FACE", "Progress", "bits", "events", "network", "page", "table", "visit"]

@@ -1,6 +1,6 @@
 """Reads a whole SHD file, to see whether libhdf5 survives it. Run as a program.
 
-    python -I probe.py FILE
+    python -I hdf5_check.py FILE
 
 A damaged file can crash libhdf5 or keep it busy for ever, and then takes Python with
 it; so a file is first read here, in a process of its own (see `readers.sound`).

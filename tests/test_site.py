@@ -161,7 +161,7 @@ CUT = """() => [...document.querySelectorAll('table')].filter(t => {
   return t.scrollWidth > box.clientWidth + 2
 }).map(t => t.innerText.slice(0, 120))"""
 LONG = """() => [...document.querySelectorAll('td')]
-  .map(e => e.innerText).filter(text => /\\d\\.\\d{7,}/.test(text))"""
+  .map(e => e.innerText).filter(text => /(^|\\s)-?\\d+\\.\\d{7,}(\\s|$)/.test(text))"""
 UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
   .filter(e => e.tagName == 'MJX-MERROR' || !e.querySelector('mjx-container'))
   .map(e => e.outerHTML.slice(0, 120))"""

@@ -18,7 +18,7 @@ from lindecay.energy.mapped import MORE, datapaths
 from lindecay.settings import Fault
 
 SPEC = gates.SOURCE.parent / "spec.v"
-WIDTHS = (4, 6, 8)
+WIDTHS = (4, 5, 6, 7, 8)
 DEEP = 6  # a 16-bit β: wider ones take SAT minutes
 
 

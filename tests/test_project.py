@@ -1,5 +1,6 @@
 """The project's own files agree with each other."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -173,3 +174,15 @@ def test_workflow_calls_only_make():
     steps = [s for job in yaml.safe_load(text)["jobs"].values() for s in job["steps"]]
     commands = [step["run"] for step in steps if "run" in step]
     assert commands and all(c.startswith("make ") for c in commands)
+
+
+def test_everything_public_says_what_it_is():
+    bare = []
+    for path in (ROOT / "lib").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        for node in [tree, *(n for n in tree.body if isinstance(n, kinds))]:
+            name = getattr(node, "name", "module")
+            if not name.startswith("_") and not ast.get_docstring(node):
+                bare.append(f"{path.name}: {name}")
+    assert not bare

@@ -40,6 +40,8 @@ class Assumption(Strict):
 
 
 class Assumptions(Strict):
+    """The file of choices: every key with its default and its source."""
+
     schema_: Literal[1] = Field(alias="schema")
     assumptions: tuple[Assumption, ...]
 

@@ -44,6 +44,7 @@ def ours(row: Row) -> str:
 
 
 def published(claim: Claim) -> str:
+    """The paper's number with its unit."""
     return f"{claim.text} {claim.unit}".strip()
 
 
@@ -61,6 +62,7 @@ def basis(row: Row) -> str:
 
 
 def status(row: Row) -> str:
+    """Where a row's numbers come from, in a word."""
     return "not run" if row.verdict == "not-attempted" else STATUS[row.status]
 
 

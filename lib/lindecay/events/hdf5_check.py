@@ -34,6 +34,7 @@ def read(path: str) -> None:
 
 
 def main() -> int:
+    """Read every byte of the file; the exit status says whether that went well."""
     try:
         import resource
 

@@ -11,6 +11,7 @@ SHRINK, FLOOR, AFTER, DRIFT, EXPONENTIAL, SHIFT, NONE = range(7)  # as in rule.L
 
 @njit(forceinline=True)
 def whole_number(x, rounding, half):
+    """A whole number near x; rounding as in rule.ROUNDINGS, half = 0.5."""
     if rounding == 0:  # nearest, ties away from zero
         near = np.floor(abs(x) + half)
         return near if x > 0 else -near

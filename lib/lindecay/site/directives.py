@@ -127,6 +127,7 @@ def _number(text: str) -> bool:
 
 
 def visit_drawing(self, node: drawing) -> None:
+    """A figure as SVG in the page, in the page's own colours."""
     alt = self.attval(node["alt"])
     head = f'<svg role="img" class="drawing" aria-label="{alt}"'
     self.body.append(node["svg"].strip().replace("<svg", head, 1) + "\n")
@@ -138,6 +139,7 @@ def visit_drawing(self, node: drawing) -> None:
 
 
 def visit_files(self, node: files) -> None:
+    """Links to what a figure was drawn from."""
     links = [
         f'<a href="{self.attval(href)}" download>{text}</a>'
         for href, text in node["links"]

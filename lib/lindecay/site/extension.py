@@ -229,6 +229,7 @@ def _unsupported(self, node: nodes.Node) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """What Sphinx calls: settings, roles, directives and nodes of this book."""
     app.add_config_value("lindecay_home", "", "env", str)
     app.add_config_value("lindecay_root", "", "env", str)
     app.add_config_value("lindecay_profile", "quick", "env", str)

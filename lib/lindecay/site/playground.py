@@ -63,6 +63,7 @@ class Playground(SphinxDirective):
 
 
 def visit(self, node: playground) -> None:
+    """The listing as data, which the page's own script runs."""
     data = listing().replace("<", "\\u003c")
     self.body.append(
         '<div class="playground" data-playground hidden>'
@@ -80,6 +81,7 @@ def add_files(app: Sphinx, page: str, template: str, context: dict, doctree) -> 
 
 
 def setup(app: Sphinx) -> None:
+    """What the extension calls: the directive and its node."""
     app.add_directive("playground", Playground)
     app.add_node(playground, html=(visit, None))
     app.connect("html-page-context", add_files, priority=890)

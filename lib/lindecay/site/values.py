@@ -142,9 +142,11 @@ def plain(build: Build, text: str) -> str:
 
 
 def visit_shown(self, node: shown) -> None:
+    """Open the span of a number, with its provenance as a tip."""
     tip = self.attval(node["tip"])
     self.body.append(f'<span class="value {node["mark"]}" title="{tip}">')
 
 
 def depart_shown(self, node: shown) -> None:
+    """Close it."""
     self.body.append("</span>")

@@ -346,3 +346,33 @@ def test_values_that_are_no_numbers_are_told_by_place():
     net.lif1.threshold.fill_(-1.0)
     with pytest.raises(Fault, match="lif1: threshold: expected above 0, found -1.0"):
         graphs.read(net, drawn(12))
+
+
+FRAMES = {
+    "a tensor": lambda x: torch.from_numpy(x).float(),
+    "bfloat16": lambda x: torch.from_numpy(x).bfloat16(),
+    "bool": lambda x: x.astype(bool),
+    "planes": lambda x: torch.from_numpy(x).float().unflatten(2, (1, 3, 3)),
+    "a gradient": lambda x: torch.from_numpy(x).float().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("form", FRAMES)
+def test_frames_are_taken_in_every_form(form):
+    torch.manual_seed(0)
+    net = [nn.Linear(9, 4), LinearDecayLIF(0.05)]
+    x = (np.random.default_rng(0).random((6, 2, 9)) < 0.4).astype(np.float32)
+    given = FRAMES[form](x)
+    net = [nn.Flatten(), *net] if form == "planes" else net
+    found = graphs.to_nir(net, given)
+    plane = (1, 3, 3) if form == "planes" else None
+    wanted = graphs.to_nir(net, x, plane)
+    for name, node in wanted.nodes.items():
+        if hasattr(node, "weight"):
+            assert np.array_equal(found.nodes[name].weight, node.weight)
+
+
+@pytest.mark.parametrize("wrong", [np.ones((2, 3)), np.ones((0, 2, 9)), [[["a"]]]])
+def test_frames_that_are_none_are_one_line(wrong):
+    with pytest.raises(Fault, match="frames to watch: expected numbers"):
+        graphs.to_nir([nn.Linear(9, 4), LinearDecayLIF(0.05)], wrong)

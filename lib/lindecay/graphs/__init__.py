@@ -57,8 +57,9 @@ def read(net, frames: np.ndarray, shape=None, readout="auto", **nir_options) -> 
 
     Args:
         net: nir.NIRGraph, path of a .nir file, nn.Module, or a list of layers.
-        frames: [T, clips, inputs] that it will see; two clips of them are looked at.
-        shape: of one frame, where the network does not say it.
+        frames: [T, clips, …], array or tensor, that it will see; two clips of them
+            are looked at.
+        shape: of one frame, where it is not that of `frames`.
         readout: "auto", "count" or "membrane", for networks of torch.
         nir_options: reset and dt of a NIR graph.
 
@@ -72,5 +73,15 @@ def read(net, frames: np.ndarray, shape=None, readout="auto", **nir_options) -> 
     if nir_options:
         known = ", ".join(nir_options)
         raise Fault("options of NIR alone", found=known, do="leave them out")
-    seen = trace.read(net, frames, shape or (frames.shape[2],), readout)
+    seen = trace.read(net, *_flat(frames, shape), readout)
     return Reading(seen.graph, seen.run, "torch")
+
+
+def _flat(frames, shape) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Frames as [T, clips, inputs], and the shape of one."""
+    x = frames.detach().cpu() if hasattr(frames, "detach") else frames
+    x = np.asarray(x.float() if hasattr(x, "bfloat16") else x)
+    if x.ndim < 3 or not x.size or x.dtype.kind not in "buif":
+        told = f"{x.dtype} {list(x.shape)}"
+        raise Fault("frames to watch", expected="numbers [T, clips, …]", found=told)
+    return x.reshape(*x.shape[:2], -1), tuple(shape or x.shape[2:])

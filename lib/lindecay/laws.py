@@ -1,4 +1,4 @@
-"""A decay law of one's own: one entry here, and every part of the project takes it.
+"""A decay law of one's own: one entry here, from training to joules.
 
     training    step(V, λ) and slopes(V, λ), in torch
     integers    whole(V, λ), in numpy
@@ -6,7 +6,8 @@
 
 The laws of the book are compiled (`decay.laws`, `kernels.scalars`, `integer`); these
 run in plain torch and numpy, slower, with the same checks. `tests/test_recipes.py` adds
-one in twenty lines.
+one. `LinearDecayLIF`, and so networks that are read from torch, refuse such a law by
+name; layout B and rows of C have no word program for it.
 """
 
 from collections.abc import Callable, Iterator

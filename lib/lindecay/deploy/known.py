@@ -81,5 +81,5 @@ def table(kept: dict) -> list[dict]:
 
 if __name__ == "__main__":
     found = measure(sys.argv[1], lambda row: print(row, flush=True))
-    home = committed("reference/gates.csv").with_name(Path(FILE).name)
+    home = committed("reference") / Path(FILE).name
     print(store.write_atomic(home, json.dumps(found, indent=1) + "\n"))

@@ -13,8 +13,8 @@ Column tiles stand side by side as planes. Where they hold the same weights (the
 of a convolution), an event runs on the planes of its tile alone, and the weights are
 stored once.
 
-All compiled code stands in this file: numba's cache on disk sees changes of the file of
-the outermost function only. Whoever edits `planes` or `ledger.FIELDS` touches it too.
+What was compiled is kept on disk and forgotten when a file changed that it is made of
+(`lindecay.compiled`): this one, `planes`, `ledger`, `encoding`.
 """
 
 from collections import namedtuple

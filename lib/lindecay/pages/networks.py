@@ -163,5 +163,6 @@ def nir_numbers(kept: dict, bits: int = 4) -> dict:
         "networks.nir.bits": bits,
         "networks.nir.array": number(100 * one["accuracy_array"], digits=0, unit="%"),
         "networks.nir.float": number(100 * one["accuracy_float"], digits=0, unit="%"),
-        "networks.nir.published": [min(shown), max(shown)],
+        "networks.nir.lowest": number(min(shown), digits=1),
+        "networks.nir.highest": number(max(shown), digits=1),
     }

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -191,3 +192,29 @@ def test_progress_tells_what_is_left():
     task = protocol.Task("test", "shd", "vlif", 3)
     text = protocol.line(task, {"accuracy": 71.25}, 2, 10, 240.0)
     assert text.startswith("2/10  test shd 71.2 %  4 min left")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A task that makes its own row, as the open questions have them."""
+
+    a: int
+    b: int
+
+    @property
+    def key(self) -> str:
+        return f"a={self.a},b={self.b}"
+
+    def row(self) -> dict:
+        return {"key": self.key, "sum": self.a + self.b}
+
+
+def test_a_task_of_another_kind_makes_its_own_row_once(tmp_path, monkeypatch):
+    sums = [Sum(1, 2), Sum(3, 4)]
+    monkeypatch.setitem(protocol.QUESTIONS, "sums", lambda: iter(sums))
+    told = []
+    rows = protocol.run(["sums"], workers=1, told=told.append, home=tmp_path)
+    assert [row["sum"] for row in rows] == [3, 7] and "a=3,b=4" in told[-1]
+    assert protocol.run(["sums"], workers=1, told=told.append, home=tmp_path) == []
+    kept = protocol.read("sums", tmp_path)
+    assert kept["asked"] == 2 and kept["labels"] == {} and len(kept["rows"]) == 2

@@ -228,8 +228,10 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
+    from lindecay.questions import asked
     from lindecay.studies import protocol
 
+    asked.register()
     _least("--workers", workers, 1)
     if not studies:
         rows = protocol.listing(protocol.begin(protocol.folder()))

@@ -8,9 +8,10 @@ the older ones keep the networks that were published with a clamp. A task says w
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Protocol
 
 from lindecay.settings import Fault, build_dir, committed
 
@@ -60,11 +61,26 @@ class Task:
         return ",".join(f"{k}={v}" for k, v in asdict(self).items() if v is not None)
 
 
-def tasks(name: str) -> list[Task]:
+class Asked(Protocol):
+    """A task of another kind: frozen, can be pickled, and makes its own row."""
+
+    @property
+    def key(self) -> str:
+        """Readable and unique; rows are merged by it."""
+
+    def row(self) -> dict:
+        """What was found, as JSON; its `key` is the task's."""
+
+
+QUESTIONS: dict[str, Callable[[], Iterator[Asked]]] = {}  # lindecay.questions fills it
+
+
+def tasks(name: str) -> list:
     """The tasks of a study by name, the most important first; Fault when unknown."""
-    if name not in STUDIES:
-        raise Fault("unknown study", expected=" or ".join(STUDIES), found=repr(name))
-    return list(STUDIES[name]())
+    known = STUDIES | QUESTIONS
+    if name not in known:
+        raise Fault("unknown study", expected=" or ".join(known), found=repr(name))
+    return list(known[name]())
 
 
 def _tune() -> Iterator[Task]:
@@ -222,8 +238,10 @@ def chosen(arm: str) -> float | None:
     return max(HORIZONS, key=lambda h: (found[h], h))
 
 
-def waits(task: Task) -> bool:
+def waits(task: Task | Asked) -> bool:
     """Whether a task with open decays cannot start before its arm is tuned."""
+    if not isinstance(task, Task):
+        return False
     open_spoken = task.version is not None and task.data == "shd"
     return open_spoken and task.study != "tune" and chosen(task.arm) is None
 

@@ -26,9 +26,11 @@ from lindecay.settings import Fault, build_dir, committed, profile
 from lindecay.studies import ceilings
 from lindecay.studies.designs import (  # noqa: F401  the protocol's face to others
     HORIZONS,
+    QUESTIONS,
     SMALL,
     STUDIES,
     TUNED,
+    Asked,
     Task,
     tasks,
     waits,
@@ -247,7 +249,7 @@ def begin(home: Path) -> Path:
         kept = json.loads(path.read_text())
         known = {row["key"] for row in read(path.stem, home)["rows"]}
         fresh = [row for row in kept["rows"] if row["key"] not in known]
-        if path.stem in STUDIES and fresh:
+        if path.stem in STUDIES | QUESTIONS and fresh:
             write(path.stem, fresh, home, kept["labels"])
     return home
 
@@ -255,7 +257,7 @@ def begin(home: Path) -> Path:
 def listing(home: Path) -> list[dict]:
     """Every study: how many tasks, how many have a row in `home`, what it asks."""
     rows = []
-    for name, made in STUDIES.items():
+    for name, made in (STUDIES | QUESTIONS).items():
         keys = {task.key for task in tasks(name)}
         done = sum(row["key"] in keys for row in read(name, home)["rows"])
         asks = (made.__doc__ or "").splitlines()[0]
@@ -293,7 +295,7 @@ def run(
     cluster = None
     if scheduler is None:
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0"
         )
     rows, failed, began = {}, [], time.monotonic()
     with Client(scheduler or cluster) as client:
@@ -322,13 +324,13 @@ def run(
     return [rows[task] for task in wanted]
 
 
-def _held(task: Task, name: str, home: Path | None) -> bool:
+def _held(task: Task | Asked, name: str, home: Path | None) -> bool:
     return home is not None and any(
         row["key"] == task.key for row in read(name, home)["rows"]
     )
 
 
-def submitted(client, wanted: list[Task]) -> dict:
+def submitted(client, wanted: list[Task | Asked]) -> dict:
     """Future -> task; they wait at the scheduler, the first ones first."""
     return {
         client.submit(
@@ -343,7 +345,7 @@ def submitted(client, wanted: list[Task]) -> dict:
     }
 
 
-def work(task: Task, env: dict | None = None) -> dict:
+def work(task: Task | Asked, env: dict | None = None) -> dict:
     """One task in a worker: one thread, the caller's folders."""
     import torch
 
@@ -351,15 +353,18 @@ def work(task: Task, env: dict | None = None) -> dict:
         if env and name in env:
             os.environ[name] = env[name]
     torch.set_num_threads(1)
-    return row_of(task)
+    return row_of(task) if isinstance(task, Task) else task.row()
 
 
-def line(task: Task, row: dict, done: int, many: int, left: float) -> str:
+def line(task: Task | Asked, row: dict, done: int, many: int, left: float) -> str:
     """Progress in one line."""
+    when = f"{left / 60:.0f} min left"
+    if not isinstance(task, Task):
+        return f"{done}/{many}  {when}  {task.key}"
     knobs = task.key.split(",")[2:]
     return (
         f"{done}/{many}  {task.study} {task.data} {row['accuracy']:.1f} %  "
-        f"{left / 60:.0f} min left  {' '.join(knobs)}"
+        f"{when}  {' '.join(knobs)}"
     )
 
 
@@ -371,7 +376,9 @@ def folder() -> Path:
 def write(name: str, rows: list[dict], home: Path, known=None) -> Path:
     """Rows of a study as one file, merged by key with those already there."""
     path, old = home / f"{name}.json", read(name, home)
-    labels = {f"{r['data']} {r['judged']}": r.get("labels") for r in rows}
+    labels = {
+        f"{r['data']} {r['judged']}": r["labels"] for r in rows if r.get("labels")
+    }
     labels = known or labels
     rows = [{k: v for k, v in row.items() if k != "labels"} for row in rows]
     merged = {row["key"]: row for row in [*old["rows"], *rows]}

@@ -1,0 +1,4 @@
+"""The open questions with which the text ends: what this book adds to the paper.
+
+asked      their studies, for `lindecay sweep`
+"""

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from lindecay import arms
 from lindecay.energy import (
     baselines,
     calibrate,
@@ -209,7 +210,7 @@ def test_a_rival_gets_its_best_memory(v):
 
 
 @pytest.mark.parametrize("access", baselines.ACCESSES)
-@pytest.mark.parametrize("law", baselines.LAWS)
+@pytest.mark.parametrize("law", arms.UNITS)
 def test_words_are_billed_at_their_width(v, law, access):
     costs = [baselines.rival(v, law, access, bits, 512).pj for bits in (8, 11, 16)]
     assert costs[0] < costs[1] < costs[2]
@@ -223,7 +224,7 @@ def test_a_shift_costs_what_linear_decay_does(v, access):
 
 
 def test_rounding_to_nearest_costs_a_shift_one_more_addition(v):
-    laws = ("shift-exponential", baselines.ROUNDED)
+    laws = (arms.SHIFT, arms.ROUNDED)
     shift = [baselines.decay_pj(v, law, 10) for law in laws]
     assert shift[1] == pytest.approx(2 * shift[0])
     for access in baselines.ACCESSES:

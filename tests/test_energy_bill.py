@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from lindecay import subjects
 from lindecay.energy import bills, compare, constants, layouts, network
 from lindecay.energy.model import LEAKAGE
 from lindecay.pages import energy as page
@@ -117,8 +118,8 @@ def test_an_unknown_network_is_refused():
 
 
 def test_committed_arms_are_found_by_their_files():
-    assert {"ldlif", "vlif", "if"} <= set(bills.arms("nmnist"))
-    assert "floor" in bills.arms("shd") and bills.arms("nowhere") == {}
+    assert {"ldlif", "vlif", "if"} <= set(subjects.kept("nmnist"))
+    assert "floor" in subjects.kept("shd") and subjects.kept("nowhere") == {}
 
 
 def test_the_tables_of_the_chapter_hold_every_row(rows):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lindecay import prove
+from lindecay import prove, subjects
 from lindecay.networks import Cnn, CnnSpec, Conv
 from lindecay.settings import Fault, profile
 from lindecay.training import gestures
@@ -41,8 +41,8 @@ class TinyPlan(gestures.Plan):
 def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("LINDECAY_STORE", str(tmp_path))
     plan = TinyPlan("ldlif", 0, replace(profile("quick"), epochs=1, batch=11))
-    subject = {"dvsgesture": lambda *told: (plan, plan.clips())}
-    monkeypatch.setattr(prove, "SUBJECTS", subject)
+    small = subjects.Subject("CNN", lambda *told: plan, lambda _: plan.clips())
+    monkeypatch.setitem(subjects.SUBJECTS, "dvsgesture", small)
 
 
 def test_a_convolutional_network_is_proved_in_batches(tiny, monkeypatch):

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lindecay import prove, rtl, sram
+from lindecay import rtl, sram, subjects
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.rtl import check, icarus, mutants, project, waves, words
 from lindecay.settings import Fault, committed
@@ -180,7 +180,7 @@ def test_trained_digits_on_a_real_clip_first_steps():
 )
 @pytest.mark.parametrize("name", ["nmnist", "shd", "dvsgesture"])
 def test_trained_networks_whole(name):
-    _, ck, seen = prove.subject(name)
+    _, ck, seen = subjects.proven(name)
     assert check.prove(ck, seen)["differences"] == 0
 
 

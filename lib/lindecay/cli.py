@@ -379,6 +379,18 @@ def check(
     raise typer.Exit(report.exit_code)
 
 
+@app.command(name="new-claims")
+def new_claims(
+    folder: Annotated[str, typer.Argument(help="a new folder")],
+    title: Annotated[str, typer.Option(help="of the paper")] = "",
+) -> None:
+    """Claims of another paper, to fill in. Example: lindecay new-claims mine"""
+    from lindecay.claims import scaffold
+
+    home = scaffold.new(folder, title)
+    print(f"{home}: cd there, then lindecay run; lindecay check; README.md says more")
+
+
 def _assumed(
     path: str, profile_name: str, as_json: bool = False, keep: bool = False
 ) -> None:
@@ -418,7 +430,8 @@ def _report(report) -> None:
     from rich.console import Console
 
     Console().print(report.to_table())
-    Console().print(report.to_own_table())
+    if report.ours:
+        Console().print(report.to_own_table())
     print(", ".join(f"{n} {verdict}" for verdict, n in report.tally.items() if n))
     for note in report.notes:
         print(f"note: {note}")
@@ -530,11 +543,11 @@ def _one_of(options: dict[str, bool]) -> None:
 def _will_train(name: str, size, arm: str, seed: int, allowed: bool) -> None:
     """Say what a proof trains first; a seed that no chapter uses only if asked."""
     from lindecay import training
-    from lindecay.prove import SUBJECTS
+    from lindecay.subjects import SUBJECTS
 
     if name not in SUBJECTS:
         return  # told by the proof
-    plan, _ = SUBJECTS[name](size.name, arm, seed)
+    plan = SUBJECTS[name].plan(size.name, arm, seed)
     if training.trained(plan):
         return
     told = (

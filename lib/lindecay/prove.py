@@ -8,8 +8,7 @@ checkout holds it.
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,40 +17,14 @@ from lindecay import integer, sram, training
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import check as hardware
-from lindecay.settings import Fault, profile, root
+from lindecay.settings import Fault, root
 from lindecay.sram import layouts
 from lindecay.sram.ledger import FIELDS
-from lindecay.studies import protocol
-from lindecay.training import gestures, speech
+from lindecay.subjects import proven
 
 SCHEMA = 1
 SHARED = ("spikes", "clears", "clamps")  # counters of a layer's trace
 AT_ONCE = 2**24  # neurons x steps x clips held at a time by each party
-
-Subject = tuple[training.Plan, Clips]  # a training run, and the clips to run it on
-
-
-def _digits(profile_name: str, arm: str, seed: int) -> Subject:
-    plan = training.Plan(arm, seed, profile(profile_name))
-    return plan, training.clips_for(profile_name, "test")
-
-
-def _speech(profile_name: str, arm: str, seed: int) -> Subject:
-    task = protocol.Task("test", "shd", arm, seed, horizon=protocol.TUNED[arm])
-    if profile_name == "quick":  # chapter 05's little training: enough to fire
-        task = replace(task, **protocol.SMALL)
-    return protocol.shd_plan(task), speech.clips_for(profile_name, "test")
-
-
-def _gestures(profile_name: str, arm: str, seed: int) -> Subject:
-    return gestures.plan(profile_name, arm, seed), gestures.clips_for(profile_name)
-
-
-SUBJECTS: dict[str, Callable[[str, str, int], Subject]] = {
-    "nmnist": _digits,
-    "shd": _speech,
-    "dvsgesture": _gestures,
-}
 
 
 def prove(
@@ -73,9 +46,7 @@ def prove(
     Raises:
         Fault: for a data set without a network.
     """
-    if name not in SUBJECTS:
-        raise Fault("no such network", expected=" or ".join(SUBJECTS), found=repr(name))
-    plan, ck, clips = subject(name, profile_name, arm, seed)
+    plan, ck, clips = proven(name, profile_name, arm, seed)
     net, parts, spec = training.load(plan), [], sram.MacroSpec(layout=layout)
     for few in batches(clips, ck):
         array, whole = layouts.emulate(ck, few, spec), integer.run(ck, few)
@@ -96,16 +67,6 @@ def prove(
         found["rtl"] = hardware.prove(ck, clips)
         found["differences"] += found["rtl"]["differences"]
     return found
-
-
-def subject(
-    name: str, profile_name: str = "quick", arm: str = "ldlif", seed: int = 0
-) -> tuple[training.Plan, Checkpoint, Clips]:
-    """A set's training run, its integers (trained if need be), the clips to prove."""
-    plan, clips = SUBJECTS[name](profile_name, arm, seed)
-    many = min(profile(profile_name).prove_clips, len(clips))
-    ck = Checkpoint.load(training.train(plan) / "checkpoint.npz")
-    return plan, ck, clips.subset(np.arange(many))
 
 
 def bit_tier(ck: Checkpoint, clips: Clips, spec=None) -> dict:

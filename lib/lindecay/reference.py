@@ -19,10 +19,10 @@ from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed, profile, root
 from lindecay.store import write_atomic
 from lindecay.studies import protocol
+from lindecay.subjects import SUBJECTS
 from lindecay.training import speech
 
 SCHEMA = 1
-CLIPS = {"nmnist": training.clips_for, "shd": speech.clips_for}
 
 
 def folder() -> Path:
@@ -121,7 +121,7 @@ def unequal(name: str = "nmnist") -> dict[str, int]:
         Fault: when the clips at hand are not those of the reference.
     """
     record = predictions(name)
-    clips = CLIPS[name](record["profile"], "test")
+    clips = SUBJECTS[name].clips(record["profile"])
     if clips.sha256 != record["sha256"]:
         raise Fault(
             "other test clips than the reference's",

@@ -179,3 +179,13 @@ def load(scope: str) -> dict[str, Result]:
                 )
             found[id] = result
     return found
+
+
+def reference() -> dict[str, Result]:
+    """The committed results; {} while none are."""
+    try:
+        return load("reference")
+    except Fault as fault:
+        if "committed file is missing" in str(fault):
+            return {}
+        raise

@@ -18,6 +18,9 @@ class Fault(Exception):
         super().__init__(" ".join(f"{line}; {do}".split() if do else line.split()))
 
 
+OWN = ("claims/", "reference")  # what each project has of its own
+
+
 @dataclass(frozen=True)
 class Profile:
     """Sizes of a run; the profile changes these, never a code path."""
@@ -123,10 +126,29 @@ def build_dir() -> Path:
 
 
 def committed(name: str) -> Path:
-    """A committed data file: data/NAME of the checkout or its packaged copy."""
+    """A committed data file: data/NAME of the checkout or its packaged copy.
+
+    A project of another paper (`lindecay new-claims`) has claims and a reference of its
+    own, and never sees the book's.
+    """
     beside = Path(__file__).resolve().parents[2] / "data" / name
     packaged = Path(str(files("lindecay") / "_data" / name))
-    for path in (beside, packaged):
+    places, theirs = [beside, packaged], foreign()
+    if theirs:
+        own = theirs / "data" / name
+        places = [own] if name.startswith(OWN) else [own, *places]
+    for path in places:
         if path.exists():
             return path
-    raise Fault("a committed file is missing", expected=name, where=str(beside.parent))
+    where = str(places[0].parent)
+    raise Fault("a committed file is missing", expected=name, where=where)
+
+
+def foreign() -> Path | None:
+    """The project of another paper around this folder, if there is one."""
+    try:
+        found = root()
+    except Fault:
+        return None
+    here = (found / "lib" / "lindecay").is_dir()  # a checkout of the book itself
+    return None if here or not (found / "data/claims/paper.yml").exists() else found

@@ -6,6 +6,7 @@ the committed verdicts on purpose, `against` tells what moved since a commit.
     the registry   registry assumptions inventory       what is printed, what is open
     judging        judge rules drops printed statistics assume    from results to rows
     guarding       audit follows sealed stamps history typed      what turns CI red
+    another paper  scaffold template
     telling        sets words page cards report faces why         rows for people
 """
 

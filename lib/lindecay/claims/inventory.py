@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lindecay.claims.registry import Claim, registry
-from lindecay.settings import Fault, root
+from lindecay.settings import Fault, committed, root
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -18,10 +18,11 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def source_path() -> Path | None:
     """The text that the claims quote, where it lies beside the checkout."""
     try:
-        path = root().parent / "shared" / "paper" / registry().source.file
+        beside = root().parent / "shared" / "paper" / registry().source.file
     except Fault:
         return None
-    return path if path.is_file() else None
+    own = committed("claims/paper.yml").with_name(registry().source.file)
+    return next((path for path in (own, beside) if path.is_file()), None)
 
 
 def flat(text: str) -> str:

@@ -41,7 +41,6 @@ Kind = Literal[
     "historical",
     "citation",
 ]
-Group = Literal["accuracy", "network", "array", "energy", "context"]
 
 
 class Strict(BaseModel):
@@ -71,7 +70,7 @@ class Claim(Strict):
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     title: str
-    group: Group
+    group: str = Field(pattern=r"^[a-z]+$")  # a heading of the page of claims
     kind: Kind
     quote: str = Field(min_length=4)  # verbatim in the source text
     again: tuple[str, ...] = ()  # where the text says it again

@@ -68,6 +68,22 @@ def technology() -> dict[str, dict[str, str]]:
 
 
 @rule
+def measured(claim: Claim, read: Read, name: str) -> Judgement:
+    """A number beside the printed one, its tolerance and, where it has one, its band.
+
+    A band that holds both close and far values resolves nothing.
+    """
+    result = read[claim.reads[0]]
+    ours, band = float(result.value), result.interval
+    ends = [closeness(claim, end) for end in band or (ours,)]
+    verdict = closeness(claim, ours) or "differs"
+    if band and None in ends and (verdict != "differs" or any(ends)):
+        verdict = "unresolved"
+    told = f"{ours:.4g} against {claim.text}. {claim.why}"
+    return Judgement(verdict, told, ours, band, len(result.seeds) or None, result.n)
+
+
+@rule
 def ratio(claim: Claim, read: Read, name: str) -> Judgement:
     """A gain: 1 is none, and a band that holds it and the print resolves nothing."""
     result = read[claim.reads[0]]

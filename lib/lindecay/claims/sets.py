@@ -2,21 +2,10 @@
 
 from collections.abc import Mapping
 
-from lindecay.results import Result, load
-from lindecay.settings import Fault
+from lindecay.results import Result, load, reference
 
 MARK = "reference/"  # of committed results in one mapping with this build's
 Results = dict[str, Result]
-
-
-def reference() -> Results:
-    """The committed results; {} while none are."""
-    try:
-        return load("reference")
-    except Fault as fault:
-        if "committed file is missing" in str(fault):
-            return {}
-        raise
 
 
 def split(results: Mapping[str, Result] | None, profile: str | None) -> tuple:

@@ -20,18 +20,17 @@ words in a buffer.
 from dataclasses import dataclass
 from math import ceil
 
+from lindecay.arms import (
+    LINEAR,
+    NO_DECAY,
+    ROUNDED,
+    SHIFT,
+    UNITS,
+    WIDE_PRODUCT,
+)
 from lindecay.energy import events, memory
 from lindecay.settings import Fault
 
-ROUNDED = "shift-exponential, rounding"
-LAWS = (
-    "v-LIF, 8-bit β",
-    "v-LIF, 16-bit β",
-    "LD-LIF",
-    "shift-exponential",  # truncating: V - (V >> k)
-    ROUNDED,
-)
-UNLEAKING = "IF"
 ACCESSES = ("word-sequential", "row-wide")
 HANDED = {"A": "upright", "B": "words", "C": "wire"}  # sums of a step, by layout
 
@@ -73,14 +72,14 @@ def decay_pj(v: dict, law: str, bits: int):
     a row of half adders would be, dear; a carry-in would do.
     """
     if law.startswith("v-LIF"):
-        return events.multiplier_pj(v, bits, 16 if "16-bit" in law else 8)
-    if law == UNLEAKING:
+        return events.multiplier_pj(v, bits, 16 if law == WIDE_PRODUCT else 8)
+    if law == NO_DECAY:
         return 0.0
-    if law == "LD-LIF":
+    if law == LINEAR:
         return adders_pj(v, bits)
-    if law in ("shift-exponential", ROUNDED):
+    if law in (SHIFT, ROUNDED):
         return adders_pj(v, bits) * (2 if law == ROUNDED else 1)
-    raise Fault("no such law", expected=", ".join(LAWS), found=law)
+    raise Fault("no such law", expected=", ".join(UNITS), found=law)
 
 
 def logic(v: dict, law: str, bits: int) -> dict:

@@ -10,19 +10,19 @@ What the array cannot run has rows all the same, with the reason instead of numb
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from lindecay import events, integer, sram
+from lindecay import arms, events, integer, sram
 from lindecay.energy import compare, network
 from lindecay.energy import constants as table
 from lindecay.energy.compare import Design
 from lindecay.energy.model import LEAKAGE, rows_of
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
+from lindecay.subjects import SUBJECTS, checkpoint, kept
 
-NETWORKS = {"MLP-1": "nmnist", "MLP-2": "shd", "CNN": "dvsgesture"}
+NETWORKS = {one.title: name for name, one in SUBJECTS.items()}
 UPDATES = {"in place": "in-place", "row-wide": "row", "word by word": "word"}
 ACCESS = {"row-wide": "row-wide", "word by word": "word-sequential"}
 LAYOUTS = ("A", "B", "C")
@@ -30,14 +30,6 @@ MANY = 100  # clips of layout A
 FEW = {"quick": 1, "paper": 2}  # of layouts B and C
 ORDER = ("ldlif", "vlif", "if")  # first; others follow by name
 DRAWS = 2_000
-OUTSIDE = {  # law of a checkpoint: what a unit beside the array computes
-    "shrink": "LD-LIF",
-    "floor": "LD-LIF",
-    "floor_after": "LD-LIF",
-    "drift": "LD-LIF",
-    "shift": "shift-exponential",
-    "none": "IF",
-}
 NUMBERS = (
     "pj_per_sop",
     "pj_per_sop_interval",
@@ -67,22 +59,6 @@ class Subject:
     measured_on: str  # what the accuracy rests on
 
 
-def clips_of(name: str, profile: str) -> events.Clips:
-    """Clips of a data set, binned for its network."""
-    from lindecay import training  # torch: only where it is wanted
-    from lindecay.training import gestures, speech
-
-    if name == "dvsgesture":
-        return gestures.clips_for(profile)
-    return {"nmnist": training, "shd": speech}[name].clips_for(profile, "test")
-
-
-def arms(name: str) -> dict[str, Path]:
-    """Committed checkpoints of a data set by arm, the first seed of each."""
-    found = sorted((committed("reference") / name).glob("*-seed0.npz"))
-    return {path.name.removesuffix("-seed0.npz"): path for path in found}
-
-
 def subjects(profile: str, only: str = "") -> Iterator[Subject]:
     """Every network and arm; `only` names one network."""
     if only and only not in NETWORKS:
@@ -93,10 +69,10 @@ def subjects(profile: str, only: str = "") -> Iterator[Subject]:
 
 
 def _subjects(title: str, name: str, profile: str) -> Iterator[Subject]:
-    clips, kept = clips_of(name, profile), arms(name)
-    wanted = kept or ORDER[:1]  # what nobody committed is trained, one arm of it
+    clips = SUBJECTS[name].clips(profile)
+    wanted = kept(name) or ORDER[:1]  # what nobody committed is trained, one arm of it
     for arm in sorted(wanted, key=_place):
-        ck = Checkpoint.load(kept[arm]) if kept else _trained(name, arm)
+        ck = checkpoint(name, arm)
         yield Subject(title, arm, ck, clips, *_accuracy(name, arm, ck, clips, profile))
 
 
@@ -104,20 +80,11 @@ def _place(arm: str) -> tuple[int, str]:
     return (ORDER.index(arm) if arm in ORDER else len(ORDER)), arm
 
 
-def _trained(name: str, arm: str) -> Checkpoint:
-    """At the quick profile's size in any profile: no reference, so no longer run."""
-    from lindecay import training
-    from lindecay.training import gestures
-
-    room = gestures if name == "dvsgesture" else training
-    return room.checkpoint_for("quick", arm)
-
-
 def _accuracy(name, arm, ck, clips, profile) -> tuple[float | None, str]:
     """(per cent, on what) of this very network."""
-    kept = committed("reference") / name / "predictions.json"
-    if clips.source == "stand-in" and kept.exists():
-        told = json.loads(kept.read_text())
+    path = committed("reference") / name / "predictions.json"
+    if clips.source == "stand-in" and path.exists():
+        told = json.loads(path.read_text())
         given = next(iter(told["predictions"][arm].values()))
         right = np.mean(np.array(given) == np.array(told["labels"]))
         return 100 * float(right), f"{told['source']}, carried"
@@ -195,13 +162,12 @@ def outside(ck: Checkpoint) -> str:
     Raises:
         Fault: a law whose unit has no price yet.
     """
-    if ck.law == "exponential":
-        wide = max(int(layer.beta_shift or 0) for layer in ck.layers) > 8
-        return "v-LIF, 16-bit β" if wide else "v-LIF, 8-bit β"
-    if ck.law not in OUTSIDE:
-        known = ", ".join(["exponential", *OUTSIDE])
+    wide = max((int(layer.beta_shift or 0) for layer in ck.layers), default=0)
+    unit = arms.unit_of(ck.law, wide)
+    if unit is None:
+        known = ", ".join(sorted({arm.law for arm in arms.ARMS.values()}))
         raise Fault("no price for this law", expected=known, found=ck.law)
-    return OUTSIDE[ck.law]
+    return unit
 
 
 def _numbers(m, clips, one: Design, drawn: Design, how: str) -> dict:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from lindecay.arms import PRODUCT, SHIFT
 from lindecay.energy import constants, memory, toggles
 from lindecay.settings import Fault, committed
 
-OURS, RIVAL, SHIFT = toggles.OURS, "v-LIF, 8-bit β", "shift-exponential"
+OURS, RIVAL, SHIFT = toggles.OURS, PRODUCT, SHIFT
 SCOPES = ("decay alone", "neuron", "neuron, registers and clock", "with memory")
 FILE = "reference/gates_cells.csv"
 WORDS = 256  # membranes of the memory beside the unit

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lindecay import store
+from lindecay.arms import PRODUCT, SHIFT
 from lindecay.energy import gates, toggles
 
 LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
@@ -83,7 +84,7 @@ def told(rows: list[dict]) -> str:
     )
 
 
-SPOKEN = ("v-LIF, 8-bit β", "shift-exponential")
+SPOKEN = (PRODUCT, SHIFT)
 
 
 def ratios(found: list[Mapped]) -> list[dict]:

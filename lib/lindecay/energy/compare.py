@@ -9,19 +9,20 @@ one after another, or overlapped (a layer takes step t while the next takes t - 
 
 from dataclasses import dataclass, replace
 
+from lindecay.arms import LINEAR, NO_DECAY, PRODUCT, SHIFT, UNITS
 from lindecay.energy import baselines, events
 from lindecay.energy.model import LEAKAGE, UPDATE, rows_of, swept
 from lindecay.energy.network import Measured
 from lindecay.settings import Fault
 
 IN_ARRAY = {  # law of the ledger: its name beside the rivals
-    "shrink": "LD-LIF",
-    "exponential": "v-LIF, 8-bit β",
-    "shift": "shift-exponential",
+    "shrink": LINEAR,
+    "exponential": PRODUCT,
+    "shift": SHIFT,
     "floor": "LD-LIF, floor",
     "floor_after": "LD-LIF, floor after",
     "drift": "LD-LIF, drift",
-    "none": "IF",
+    "none": NO_DECAY,
 }
 
 
@@ -257,9 +258,7 @@ def _sums(m: Measured, plan: dict) -> baselines.Sums:
 def designs(m: Measured, v: dict, law: str | None = None) -> list[Design]:
     """The array and every rival on one ledger; `law` is that of the ledger."""
     outside = [
-        rival(m, v, name, access)
-        for access in baselines.ACCESSES
-        for name in baselines.LAWS
+        rival(m, v, name, access) for access in baselines.ACCESSES for name in UNITS
     ]
     return [in_array(m, v, law or "shrink"), *outside]
 
@@ -270,7 +269,7 @@ def shares(found: list[Design]) -> dict[str, float]:
     wider access x a cheaper law x arithmetic inside the array; below 1 it loses.
     """
     by = {(d.law, d.access): d.update for d in found}
-    law, linear = baselines.LAWS[0], "LD-LIF"
+    law, linear = PRODUCT, LINEAR
     start, wide = by[law, "word-sequential"], by[law, "row-wide"]
     cheap, inside = by[linear, "row-wide"], by[linear, "in the array"]
     return {

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from lindecay import store
+from lindecay.arms import LINEAR, PRODUCT, SHIFT, WIDE_PRODUCT
 from lindecay.settings import Fault
 
 SOURCE = Path(__file__).parent / "verilog" / "neuron.v"
@@ -66,14 +67,14 @@ class Datapath:
 
 
 DECAYS = (
-    Datapath("v-LIF, 8-bit β", "decay_beta", ("v", "beta"), (("N", 8),)),
-    Datapath("v-LIF, 8-bit β, floor", "decay_beta_floor", ("v", "beta"), (("N", 8),)),
-    Datapath("v-LIF, 16-bit β", "decay_beta", ("v", "beta"), (("N", 16),)),
+    Datapath(PRODUCT, "decay_beta", ("v", "beta"), (("N", 8),)),
+    Datapath(f"{PRODUCT}, floor", "decay_beta_floor", ("v", "beta"), (("N", 8),)),
+    Datapath(WIDE_PRODUCT, "decay_beta", ("v", "beta"), (("N", 16),)),
     Datapath("v-LIF, constant β", "decay_const", ("v",), (("N", 8), ("BETA", 230))),
-    Datapath("shift-exponential", "decay_shift", ("v",), (("K", 3),)),
-    Datapath("LD-LIF, shrink", "decay_shrink", ("v", "lam")),
-    Datapath("LD-LIF, floor", "decay_floor", ("v", "lam")),
-    Datapath("LD-LIF, drift", "decay_drift", ("v", "lam")),
+    Datapath(SHIFT, "decay_shift", ("v",), (("K", 3),)),
+    Datapath(f"{LINEAR}, shrink", "decay_shrink", ("v", "lam")),
+    Datapath(f"{LINEAR}, floor", "decay_floor", ("v", "lam")),
+    Datapath(f"{LINEAR}, drift", "decay_drift", ("v", "lam")),
 )
 
 

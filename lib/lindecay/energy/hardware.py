@@ -8,12 +8,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from lindecay import rtl, store, training
+from lindecay import rtl, store, subjects
 from lindecay.energy import cellsim, columncells, formal
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
-from lindecay.training import gestures, speech
 
 FILE = "reference/hardware.json"
 CARRIED = {"note": "committed rows of the long run"}  # a page marks their numbers so
@@ -26,17 +25,8 @@ LABELS = {
 
 def subject(name: str) -> tuple[Checkpoint, Clips]:
     """A committed network (the CNN: the quick profile's) and its first test clip."""
-    if name == "dvsgesture":
-        folder = training.train(gestures.plan("quick", "ldlif", 0))
-        ck, clips = (
-            Checkpoint.load(folder / "checkpoint.npz"),
-            gestures.clips_for("quick"),
-        )
-    else:
-        ck = Checkpoint.load(committed(f"reference/{name}/ldlif-seed0.npz"))
-        room = {"nmnist": training, "shd": speech}[name]
-        clips = room.clips_for("quick", "test")
-    return ck, clips.subset([0])
+    clips = subjects.subject(name).clips(subjects.LITTLE)
+    return subjects.checkpoint(name), clips.subset([0])
 
 
 def networks(tell: Callable = lambda _: None) -> list[dict]:

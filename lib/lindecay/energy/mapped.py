@@ -19,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import results, store, training
+from lindecay import results, store, subjects
 from lindecay.energy import cellrows, cellsim, gates, network, toggles
 from lindecay.energy.cellrows import OURS, RIVAL, SHIFT, Row
 from lindecay.energy.gates import Datapath
-from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed
 from lindecay.sram import microcode
 
@@ -55,7 +54,7 @@ def datapaths() -> tuple[Datapath, ...]:
         *gates.DECAYS,
         Datapath("v-LIF, constant β, signed digits", "decay_digits", ("v",), csd),
         Datapath(
-            "shift-exponential, to nearest",
+            f"{SHIFT}, to nearest",
             "decay_shift_round",
             ("v",),
             (("K", network.SHIFT),),
@@ -64,8 +63,7 @@ def datapaths() -> tuple[Datapath, ...]:
     )
 
 
-LAW = toggles.LAW | {"decay_digits": "exponential", "decay_shift_round": "shift"}
-LAW |= {"decay_two": "shrink"}
+LAW = toggles.LAW | {"decay_digits": "exponential", "decay_two": "shrink"}
 
 
 def _nearest(v, beta, n):
@@ -303,8 +301,8 @@ def remeasured(tell=lambda _: None) -> list[Row]:
         do = "apt-get install iverilog qflow-tech-osu018 qflow-tech-osu035"
         raise Fault("no cells to measure", expected="Icarus, Yosys, both libraries",
                     found="not all of them", do=do)  # fmt: skip
-    ck = Checkpoint.load(committed("reference/nmnist/ldlif-seed0.npz"))
-    clips = training.clips_for("quick", "test").subset([0])
+    ck = subjects.checkpoint("nmnist")
+    clips = subjects.subject("nmnist").clips("quick").subset([0])
     found = rows(plan(), ck, clips, INPUT_BITS, tell=tell)
     wrong = sum(row.wrong for row in found)
     if wrong:

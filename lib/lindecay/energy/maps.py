@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from lindecay import store
+from lindecay.arms import LINEAR, PRODUCT
 from lindecay.energy import compare, scaling
 from lindecay.energy import constants as table
 from lindecay.energy.compare import Design
@@ -87,9 +88,9 @@ def at_supply(design: Design, vdd_v: float) -> Design:
 def ratios(m: Measured, v: dict, constants: dict[str, Constant]) -> dict[str, float]:
     """What the claims compare, for one layer."""
     ours = compare.in_array(m, v)
-    law = "v-LIF, 8-bit β"
+    law = PRODUCT
     seq = compare.rival(m, v, law, "word-sequential")
-    wide = compare.rival(m, v, "LD-LIF", "row-wide")
+    wide = compare.rival(m, v, LINEAR, "row-wide")
     return {
         "pJ/SOP": ours.sop,
         "ANP-I": constants["anpi_sop"].value / ours.sop,

@@ -6,12 +6,12 @@ function of the constants' values, so that one call gives a value and an interva
 
 from collections.abc import Callable
 
+from lindecay.arms import LINEAR, PRODUCT
 from lindecay.energy import baselines, compare
 from lindecay.energy import constants as table
 from lindecay.energy.choices import Case
 from lindecay.energy.compare import Design
 
-PRODUCT, LINEAR = baselines.LAWS[0], "LD-LIF"
 BY_WORD, BY_ROW = baselines.ACCESSES
 Quantity = Callable[[dict], object]
 LP = table.flavoured(table.load(), "LP")["leakage_macro"].headline()[0]

@@ -12,21 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from lindecay import integer
+from lindecay.arms import LINEAR, MODULES
 from lindecay.energy import gates, network
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import committed
 
-LAW = {  # which law a datapath computes
-    "decay_beta": "exponential",
-    "decay_beta_floor": "exponential",
-    "decay_const": "exponential",
-    "decay_shift": "shift",
-    "decay_shrink": "shrink",
-    "decay_floor": "floor",
-    "decay_drift": "drift",
-}
-OURS = "LD-LIF, shrink"
+# which law a datapath computes; two products that no arm of the comparison has
+LAW = MODULES | {"decay_beta_floor": "exponential", "decay_const": "exponential"}
+OURS = f"{LINEAR}, shrink"
 FEW = 20_000  # membranes that are simulated with delays
 
 

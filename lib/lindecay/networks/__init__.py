@@ -1,6 +1,5 @@
 """The networks of the book: one layer on the grid, and short lists of it.
 
-    arms     what an arm is: law, rounding, label, colour, form in hardware
     layer    synapses, normalisation or none, neurons: `SpikingLayer`
     decays   what an optimiser moves, and the rows of the array that come of it
     mlp      MLP-1 for N-MNIST: 2312-512-10
@@ -11,7 +10,7 @@ A network holds its layers in order, returns (spikes, membranes) of each, and is
 exported as whole numbers by the one method that all of them share.
 """
 
-from lindecay.networks.arms import ARMS, BETA_BITS, USUAL, Arm
+from lindecay.arms import ARMS, BETA_BITS, USUAL, Arm
 from lindecay.networks.cnn import Cnn, CnnSpec, Conv
 from lindecay.networks.layer import Moments, Network, Neurons, SpikingLayer
 from lindecay.networks.mlp import Mlp, MlpSpec

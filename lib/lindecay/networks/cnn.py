@@ -22,8 +22,8 @@ import torch
 from torch.nn import functional
 
 from lindecay import kernels
+from lindecay.arms import BETA_BITS
 from lindecay.events import Binning
-from lindecay.networks.arms import BETA_BITS
 from lindecay.networks.layer import Linear, Network, SpikingLayer, bound
 from lindecay.networks.mlp import Matched
 from lindecay.quantization import Grid

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lindecay.arms import USUAL
 from lindecay.decay import learned
-from lindecay.networks.arms import USUAL
 from lindecay.quantization import Grid, ste_round
 
 SLOPE = 2.0  # of snnTorch's fast sigmoid

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lindecay import kernels
+from lindecay.arms import USUAL
 from lindecay.decay import learned
-from lindecay.networks.arms import USUAL
 from lindecay.networks.decays import Neurons
 from lindecay.quantization import Checkpoint, Layer, quantize_weights
 

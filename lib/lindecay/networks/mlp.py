@@ -6,7 +6,7 @@ The summary gives no layer sizes: 2312-512-10 is our choice (see 91_assumptions)
 import math
 from dataclasses import dataclass
 
-from lindecay.networks.arms import BETA_BITS
+from lindecay.arms import BETA_BITS
 from lindecay.networks.decays import Neurons
 from lindecay.networks.layer import Linear, Network, SpikingLayer, bound
 from lindecay.quantization import Grid

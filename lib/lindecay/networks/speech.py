@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from lindecay import kernels
-from lindecay.networks.arms import BETA_BITS
+from lindecay.arms import BETA_BITS
 from lindecay.networks.decays import Neurons
 from lindecay.networks.layer import Linear, Network, SpikingLayer
 from lindecay.quantization import Grid

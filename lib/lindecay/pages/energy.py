@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lindecay.arms import LINEAR, PRODUCT, SHIFT
 from lindecay.energy import bills, calibrate, compare, scopes, sources
 from lindecay.energy.answers import Answer
 from lindecay.energy.compare import Design
@@ -157,10 +158,10 @@ def rival_numbers(found: list[Design]) -> dict:
     """The updates that the text names, with and without leakage, and the factors."""
     by = {(d.law, d.access): d for d in found}
     named = {
-        "update": by["LD-LIF", "in the array"],
-        "vlif_seq": by["v-LIF, 8-bit β", "word-sequential"],
-        "rowwide": by["LD-LIF", "row-wide"],
-        "shift": by["shift-exponential", "row-wide"],
+        "update": by[LINEAR, "in the array"],
+        "vlif_seq": by[PRODUCT, "word-sequential"],
+        "rowwide": by[LINEAR, "row-wide"],
+        "shift": by[SHIFT, "row-wide"],
     }
     told = {}
     for name, design in named.items():

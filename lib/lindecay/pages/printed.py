@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from lindecay.arms import PRODUCT, SHIFT
 from lindecay.energy import gates, maps, metrics, network, ranges, toggles
 from lindecay.energy import uncertainty as doubt
 from lindecay.energy.answers import Answer
@@ -23,12 +24,12 @@ LOOKS = {
     "shift": Look(GREEN, "", "^"),
 }
 GATES = {  # id: datapath, scope
-    "decay8": ("v-LIF, 8-bit β", "decay alone"),
+    "decay8": (PRODUCT, "decay alone"),
     "decay16": ("v-LIF, 16-bit β", "decay alone"),
-    "neuron8": ("v-LIF, 8-bit β", "neuron"),
+    "neuron8": (PRODUCT, "neuron"),
     "neuron16": ("v-LIF, 16-bit β", "neuron"),
-    "shift_decay": ("shift-exponential", "decay alone"),
-    "shift_neuron": ("shift-exponential", "neuron"),
+    "shift_decay": (SHIFT, "decay alone"),
+    "shift_neuron": (SHIFT, "neuron"),
 }
 
 

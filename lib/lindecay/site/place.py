@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lindecay.results import Result, load, read
+from lindecay.results import Result, read, reference
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Build:
         here: dict[str, Result] = {}
         for path in sorted(self.results.glob("*.json")):
             here |= read(path)
-        carried = load("reference")
-        return here | {f"reference/{id}": r for id, r in carried.items()}
+        return here | {f"reference/{id}": r for id, r in reference().items()}
 
     def figure(self, name: str, suffix: str, chapter: str = "") -> Path | None:
         """The file of a figure; the page's own chapter wins over the others."""

@@ -12,6 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from lindecay.arms import LINEAR, SHIFT
 from lindecay.energy import baselines, constants, events
 from lindecay.sram.show import column
 from lindecay.sram.show import playground as array
@@ -41,7 +42,7 @@ def word(v: dict, w: array.Widths, neurons: int) -> list:
     The array has added the inputs up; their sums stand upright in its columns and are
     read out first, a row a cycle. Leakage of that array over all cycles is included.
     """
-    name = "shift-exponential" if w.law.startswith("shift") else "LD-LIF"
+    name = SHIFT if w.law.startswith("shift") else LINEAR
     sums = baselines.Sums("upright", w.A, MACRO_ROWS, neurons, 1)
     one = baselines.word_sequential(v, name, w.B, neurons, sums)
     parts = dict(one.parts)

@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_NO_INPUT := 1
 
-.PHONY: help setup book test lab view lint lock clean
+.PHONY: help setup book test lab view lint lock archive clean
 
 help:
 	@echo "make setup   install everything into .venv (1.8 GB, about 4 minutes)"
@@ -64,6 +64,9 @@ view: book
 lint: $(STAMP)
 	@$(BIN)/ruff check lib tests && $(BIN)/ruff format --check lib tests
 	@$(BIN)/lint-imports
+
+archive: book
+	@$(BIN)/python -m lindecay.site.archive $(PROFILE)
 
 lock: $(STAMP)
 	@$(BIN)/python -m lindecay.site.lock

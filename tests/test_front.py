@@ -4,6 +4,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import struct
+from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
@@ -12,7 +14,7 @@ import lindecay
 from conftest import ROOT
 from lindecay.claims import VERDICTS
 from lindecay.results import Result, save
-from lindecay.site import footer, front, glossary, library
+from lindecay.site import card, footer, front, glossary, library
 from lindecay.site.place import Build
 
 
@@ -116,3 +118,30 @@ def test_glossary_tells_its_formulas_without_tex():
     source = (ROOT / "book" / "93_reference.md").read_text()
     for formula in re.findall(r"\$([^$]+)\$", source):
         assert not re.search(r"[\\{}$]", glossary.without_tex(formula)), formula
+
+
+def test_card_has_the_size_that_networks_ask_for_and_this_builds_numbers(build):
+    path = card.draw(build, build.home / "card.png")
+    width, height = struct.unpack(">II", path.read_bytes()[16:24])
+    assert (width, height) == (1200, 630)
+    numbers = [number for number, _ in card.lines(build)]
+    assert numbers[0] == "\u22120.16" and numbers[-1] == "21"
+
+
+def test_card_without_its_numbers_is_named(build):
+    (build.results / "x.json").write_text('{"schema": 1, "results": []}')
+    with pytest.raises(KeyError, match="protocol.shd.drop"):
+        card.lines(Build(build.home, "quick"))
+
+
+@pytest.mark.parametrize(
+    "home, page, address",
+    [
+        ("", "book/01_decay", "../_static/card.png"),
+        ("", "index", "_static/card.png"),
+        ("https://a.org/b/", "book/01", "https://a.org/b/_static/card.png"),
+    ],
+)
+def test_card_is_found_from_every_page(home, page, address):
+    app = SimpleNamespace(config=SimpleNamespace(html_baseurl=home))
+    assert front._address(app, page) == address

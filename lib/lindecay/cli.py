@@ -338,6 +338,7 @@ def check(
     with_file: Annotated[str, typer.Option("--with", help="your results")] = "",
     against: Annotated[str, typer.Option(help="commit: what moved since")] = "",
     accept: Annotated[bool, typer.Option("--accept", help="commit verdicts")] = False,
+    because: Annotated[str, typer.Option(help="why a verdict may move")] = "",
     markdown: Annotated[bool, typer.Option("--markdown")] = False,
     badge: Annotated[bool, typer.Option("--badge")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="JSON schemas")] = False,
@@ -368,7 +369,7 @@ def check(
         )
     report = claims.check(profile_name, with_file or None)
     if accept:
-        print(f"accepted: {claims.accept(report)}", file=sys.stderr)
+        print(f"accepted: {claims.accept(report, because=because)}", file=sys.stderr)
         report = claims.check(profile_name, with_file or None)
     if as_json:
         print(report.to_json())

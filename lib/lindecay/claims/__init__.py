@@ -5,12 +5,13 @@ the committed verdicts on purpose, `against` tells what moved since a commit.
 
     the registry   registry assumptions inventory       what is printed, what is open
     judging        judge rules drops printed statistics assume    from results to rows
-    guarding       audit follows sealed stamps history typed      what turns CI red
+    guarding       audit follows sealed stamps typed               what turns CI red
+    what moved     history changelog
     another paper  scaffold template
     telling        sets words page cards report faces why         rows for people
 """
 
-from lindecay.claims import assume
+from lindecay.claims import assume, changelog, why
 from lindecay.claims.audit import Problem
 from lindecay.claims.display import text
 from lindecay.claims.history import against
@@ -26,10 +27,12 @@ __all__ = [
     "accept",
     "assume",
     "against",
+    "changelog",
     "check",
     "claim",
     "load",
     "report_on",
     "schemas",
     "text",
+    "why",
 ]

@@ -5,6 +5,7 @@ verdict carries a sign as well as a word, so that no meaning hangs on colour.
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 
@@ -35,6 +36,7 @@ HOLD = ("exact", "within-tolerance", "trend-only", "holds-in-our-array")
 ON_PAGE = ("moved", "missing", "carried", "inconsistent", "unsourced", "seal")
 STATUS = {"recomputed": "recomputed in this build", "carried": "carried"}
 MARKS = {STATUS["recomputed"]: "\u25cf", "carried": "\u25cb", "not run": "\u2013"}
+Chains = Mapping[str, list[dict]]
 
 
 def ours(row: Row) -> str:
@@ -136,19 +138,22 @@ def badge(report) -> dict:
     return {"schemaVersion": 1, "label": "claims", "message": told, "color": color}
 
 
-def html(report, group: str | None = None) -> str:
-    """For the page: one table, two lines and an anchor a claim."""
+def html(report, group: str | None = None, chains: Chains | None = None) -> str:
+    """For the page: one table, two lines and an anchor a claim.
+
+    chains: links of a claim by its id (`why.chains`), folded below it.
+    """
     rows = [r for r in report.rows if group in (None, load()[r.id].group)]
     heads = ("Claim", "Published", "Ours", "Verdict")
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
-    body = "\n".join(_tr(row) for row in rows)
+    body = "\n".join(_tr(row, (chains or {}).get(row.id, [])) for row in rows)
     return (
         f'<div class="claims"><table class="claims-table"><thead><tr>{head}</tr>'
         f"</thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 
 
-def _tr(row: Row) -> str:
+def _tr(row: Row, chain: list[dict]) -> str:
     claim = load()[row.id]
     cells = (
         ("Published", f"<b>{escape(published(claim))}</b>{_quote(claim)}"),
@@ -157,7 +162,7 @@ def _tr(row: Row) -> str:
     )
     head = f'<th scope="row">{escape(claim.title)}<small>{row.id}</small></th>'
     rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
-    why = f'<tr class="why"><td colspan="4">{_why(row, claim)}</td></tr>'
+    why = f'<tr class="why"><td colspan="4">{_why(row, claim)}{_chain(chain)}</td></tr>'
     return f'<tr id="{row.id}">{head}{rest}</tr>\n{why}'
 
 
@@ -205,6 +210,19 @@ def _in_scope(one: dict) -> str:
         pairs = zip(ours, band)
         return "; ".join(f"{number(x)} ({number(list(b))})" for x, b in pairs)
     return number(ours) + (f" ({number(list(band))})" if band else "")
+
+
+def _chain(links: list[dict]) -> str:
+    """From quote to verdict, each link with its file and line."""
+    if not links:
+        return ""
+    items = "".join(
+        f"<li><b>{escape(one['link'])}</b> {escape(str(one['told']))} "
+        f"<code>{escape(str(one['where']))}</code></li>"
+        for one in links
+    )
+    told = "From the quote to the verdict, link by link"
+    return f"<details><summary>{told}</summary><ol>{items}</ol></details>"
 
 
 def _chapter(claim: Claim) -> str:

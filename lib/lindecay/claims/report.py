@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lindecay.claims import audit, follows, given, page, sealed, stamps
+from lindecay.claims import audit, changelog, follows, given, page, sealed, stamps
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load, own
@@ -75,9 +75,9 @@ class Report:
         """The rows as a table for a comment or a wiki."""
         return page.markdown(self)
 
-    def to_html(self, group: str | None = None) -> str:
-        """The rows (of one group) as the page shows them."""
-        return page.html(self, group)
+    def to_html(self, group: str | None = None, chains=None) -> str:
+        """The rows (of one group) as the page shows them; chains: see `why.chains`."""
+        return page.html(self, group, chains)
 
     def badge(self) -> dict[str, Any]:
         """The endpoint form of a status badge (shields.io's schema 1)."""
@@ -153,8 +153,13 @@ def _on_trust(kept: Mapping[str, Result]) -> list[str]:
     return [told] if bare else []
 
 
-def accept(report: Report | None = None, profile: str = "quick") -> Path:
-    """Write this run's verdicts as the committed ones; other pairs are kept."""
+def accept(
+    report: Report | None = None, profile: str = "quick", because: str = ""
+) -> Path:
+    """Write this run's verdicts as the committed ones; other pairs are kept.
+
+    What moved joins the log of changes with its reason.
+    """
     report = report or check(profile)
     here, kept = load_set(report.profile), audit.verdicts()
     new = {}
@@ -162,5 +167,6 @@ def accept(report: Report | None = None, profile: str = "quick") -> Path:
         pair = audit.pair_of(load()[row.id], here, report.profile)
         verdict = audit.of_this_build(row).verdict
         new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: verdict}).items()))
+    changelog.add(kept, new, because or "no reason given")
     text = json.dumps({"schema": SCHEMA, "verdicts": new}, indent=1)
     return write_atomic(audit.verdicts_path(), text + "\n")

@@ -16,6 +16,7 @@ from lindecay.claims.inventory import source_path
 from lindecay.claims.judge import judge
 from lindecay.claims.registry import Claim
 from lindecay.claims.registry import claim as find
+from lindecay.claims.registry import load as claims
 from lindecay.claims.rules import RULES
 from lindecay.results import Result, load, set_dir
 from lindecay.settings import Fault, committed, root
@@ -23,10 +24,10 @@ from lindecay.settings import Fault, committed, root
 Link = dict[str, Any]  # link, told, where
 
 
-def chain(id: str, profile: str = "quick") -> list[Link]:
-    """The links of one claim, in order."""
+def chain(id: str, profile: str = "quick", both=None) -> list[Link]:
+    """The links of one claim, in order; both: this build's results, the reference's."""
     claim = find(id)
-    here, kept = load(profile), sets.reference()
+    here, kept = both or (load(profile), sets.reference())
     row, _ = judge(claim, here, kept, profile)
     links = [_link("quote", f"\u201c{claim.quote}\u201d", _quoted(claim))]
     links += [_link("claim", claim.face, _line(_registry(), f"- id: {id}"))]
@@ -42,6 +43,12 @@ def chain(id: str, profile: str = "quick") -> list[Link]:
     told = f"{row.verdict} ({row.status}, {row.source}, {row.profile}): {row.why}"
     pairs = _line(committed("claims/verdicts.json"), f'"{id}"')
     return [*links, _link("verdict", told, pairs)]
+
+
+def chains(profile: str = "quick") -> dict[str, list[Link]]:
+    """The links of every claim by its id."""
+    both = load(profile), sets.reference()
+    return {id: chain(id, profile, both) for id in claims()}
 
 
 def lines(links: list[Link]) -> list[str]:

@@ -18,7 +18,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from lindecay.settings import Fault
-from lindecay.site import chapters, values
+from lindecay.site import card, chapters, values
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ SHADES = {  # verdict: (fill, sign); the sign repeats the colour
     "not-attempted": ("none", "-"),
 }
 QUESTION = re.compile(r"\*\*Question\.\*\*\s+(.+?)\n\n", re.S)
+ALT = "What was found, in four numbers: points lost, picojoules, claims."
 MINUTES = re.compile(r"Reading time: (\d+) minutes")
 
 
@@ -251,9 +252,31 @@ def cards(app: Sphinx, page: str, template: str, context: dict, doctree) -> None
     told = {"og:title": title, "og:type": "article", "og:site_name": "lindecay"}
     if found:
         told["og:description"] = found[1]
+    told |= {"og:image": _address(app, page), "og:image:alt": ALT}
+    named = {"twitter:card": "summary_large_image"}
     context["metatags"] = tags + "".join(
-        f'<meta property="{name}" content="{text}" />' for name, text in told.items()
+        f'<meta {kind}="{name}" content="{text}" />'
+        for kind, pairs in (("property", told), ("name", named))
+        for name, text in pairs.items()
     )
+
+
+def _address(app: Sphinx, page: str) -> str:
+    """Of the card: whole where the site's address is known, else from the page."""
+    below = f"_static/{card.NAME}"
+    home = app.config.html_baseurl
+    up = "../" * page.count("/")
+    return f"{home.rstrip('/')}/{below}" if home else f"{up}{below}"
+
+
+def _card(app: Sphinx, error: Exception | None) -> None:
+    if error is not None or app.builder.format != "html":
+        return
+    build = Build(Path(app.config.lindecay_home), app.config.lindecay_profile)
+    try:
+        card.draw(build, Path(app.outdir) / "_static" / card.NAME)
+    except KeyError as missing:
+        log.warning(f"no card: no result {missing} in this build")
 
 
 def setup(app: Sphinx) -> dict:
@@ -264,4 +287,5 @@ def setup(app: Sphinx) -> dict:
         app.add_node(kind)
     app.add_post_transform(Draw)
     app.connect("html-page-context", cards, priority=950)
+    app.connect("build-finished", _card)
     return {"parallel_read_safe": False}

@@ -8,14 +8,16 @@ from lindecay.claims.rules import Judgement, Read, closeness, rule
 from lindecay.results import Result
 
 BOUND = 1.0  # points: "equivalent to zero" means within this
+NARROW = 0.1  # points: an answer that hangs on less says so
 
 
 @rule
 def paired_drop(claim: Claim, read: Read, name: str) -> Judgement:
     """Mean paired difference against the published drop.
 
-    exact / within-tolerance: near it, and the interval holds it; trend-only: the
-    interval holds it but the mean is further off; differs: the interval excludes it.
+    differs: the interval excludes it; unresolved: the interval holds it and zero, so
+    not even a sign is known; exact / within-tolerance: near it; trend-only: of one
+    sign with it, the mean further off.
     """
     drop, each = (read[id] for id in claim.reads[:2])
     if len(each.value) < 2:
@@ -23,10 +25,8 @@ def paired_drop(claim: Claim, read: Read, name: str) -> Judgement:
     seeds = statistics.paired(each.value)
     wide = _wider(seeds.interval(), drop.interval)
     held = _holds(wide, claim)
-    near = closeness(claim, seeds.mean) if held else None
-    verdict = near or ("trend-only" if held else "differs")
     return Judgement(
-        verdict,
+        _verdict(claim, seeds.mean, wide, held),
         f"{_answers(claim, seeds, wide, held)} {_leakless(read, wide)}{claim.why}",
         round(seeds.mean, 4),
         wide,
@@ -35,6 +35,14 @@ def paired_drop(claim: Claim, read: Read, name: str) -> Judgement:
         others=_questions(claim, seeds, wide, held) + _arms(claim, read),
         wrong=_contradiction(drop, seeds),
     )
+
+
+def _verdict(claim: Claim, mean: float, wide: tuple, held: bool) -> str:
+    if not held:
+        return "differs"
+    if wide[0] <= 0 <= wide[1]:
+        return "unresolved"
+    return closeness(claim, mean) or "trend-only"
 
 
 def _clips(read: Read, drop: Result) -> int | None:
@@ -56,6 +64,12 @@ def _holds(interval: tuple[float, float], claim: Claim) -> bool:
     return interval[0] <= high and low <= interval[1]
 
 
+def _to_the_edge(claim: Claim, wide: tuple[float, float]) -> float:
+    """Points by which the interval could move away and still hold the print."""
+    low, high = window(claim.printed[0])
+    return min(high - wide[0], wide[1] - low)
+
+
 def _equivalent(seeds: statistics.Paired, wide: tuple[float, float]) -> bool:
     each = [seeds.interval(0.90), statistics.narrowed(wide)]
     return statistics.equivalent(each, BOUND)
@@ -65,6 +79,9 @@ def _answers(
     claim: Claim, seeds: statistics.Paired, wide: tuple[float, float], held: bool
 ) -> str:
     first = "Compatible" if held else "Not compatible"
+    edge = _to_the_edge(claim, wide)
+    if held and edge < NARROW:
+        first = f"Only just ({edge:.2f} points inside the interval) compatible"
     second = "equivalent" if _equivalent(seeds, wide) else "not shown equivalent"
     find = seeds.detectable()
     return (

@@ -262,11 +262,15 @@ def _open_tune() -> Iterator[Task]:
 
 def _open_main() -> Iterator[Task]:
     """Open decays, two test speakers: 20 seeds of four arms, five of the others."""
-    for seed in range(SEEDS):
-        for arm in (*OPEN_FIRST, "if"):
-            yield _open("test", arm, seed)
-        if seed < 5:
-            for arm in OPEN_NEXT:
+    main, others = (*OPEN_FIRST, "if"), OPEN_NEXT
+    for arms, seeds in (
+        (main, range(2)),
+        (others, range(2)),
+        (main, range(2, SEEDS)),
+        (others, range(2, 5)),
+    ):
+        for seed in seeds:
+            for arm in arms:
                 yield _open("test", arm, seed)
 
 

@@ -21,6 +21,8 @@ from lindecay.training import speech
 ROWS = dict(source="recordings")  # committed rows, made on recordings
 ASKS = {
     "tune": "six horizons an arm, two speakers held out",
+    "open-tune": "open decays: six horizons for each of nine neurons",
+    "open-main": "open decays: SHD, unseen test speakers",
     "strong": "v-LIF without a grid: is MLP-2 a straw man?",
     "main": "SHD, unseen test speakers, paired seeds",
     "speakers": "SHD, one training speaker out at a time",

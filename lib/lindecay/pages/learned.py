@@ -1,0 +1,128 @@
+"""Chapter 05: decays that can learn, every arm tuned alike, and what decides.
+
+Rows of `tune` have decays under a clamp, as first published; rows of `open-tune` and
+`open-main` have them behind a sigmoid. Accuracies and drops are in per cent and points.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lindecay.arms import ARMS
+from lindecay.results import number
+from lindecay.studies import tables
+from lindecay.studies.tables import Study
+
+ROWS = dict(source="recordings")  # committed rows, made on recordings
+WAYS = {"clamp": "clamped", "open": "open"}
+SHOWN = ("vlif", "ldlif")
+PAIRS = {  # what decides: (arm, against)
+    "LD-LIF against v-LIF": ("ldlif", "vlif"),
+    "shift against v-LIF": ("shift", "vlif"),
+    "LD-LIF against shift": ("ldlif", "shift"),
+    "IF against LD-LIF": ("if", "ldlif"),
+}
+IDS = {"LD-LIF against v-LIF": "linear", "shift against v-LIF": "shift"}
+IDS |= {"LD-LIF against shift": "linear_shift", "IF against LD-LIF": "none"}
+
+
+def still(clamped: Study, opened: Study) -> pd.DataFrame:
+    """Share of neurons that ended without a leak, by start, in per cent."""
+    rows = []
+    for way, found in (("clamp", clamped), ("open", opened)):
+        shares = tables.still(found)
+        rows += [
+            {"horizon": h, "arm": arm, "decay": WAYS[way], "percent": share}
+            for arm in SHOWN
+            for h, share in shares[arm].items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def still_numbers(table: pd.DataFrame) -> dict:
+    """Least and most of those shares, by arm and way."""
+    told = {}
+    for (arm, way), part in table.groupby(["arm", "decay"]):
+        ends = [float(part.percent.min()), float(part.percent.max())]
+        made = number(ends, digits=1, unit="%", seeds=[0], **ROWS)
+        told[f"protocol.still.{arm}.{way}"] = made
+    return told
+
+
+def tuned(opened: Study) -> pd.DataFrame:
+    """Held-out accuracy at each start, one row an arm; the chosen start last."""
+    rows = []
+    for arm in opened.arms():
+        at = {r["horizon"]: r["accuracy"] for r in opened.of(arm)}
+        best = max(at, key=lambda h: (at[h], h))
+        told = {"neuron": ARMS[arm].label}
+        if arm != "if":
+            told |= {f"{h:.0f}": round(x, 1) for h, x in sorted(at.items())}
+        rows.append(told | {"best": round(at[best], 1)})
+    return pd.DataFrame(rows).astype(object).fillna("")
+
+
+def arms(main: Study) -> pd.DataFrame:
+    """The arms on the two test speakers: seeds, accuracy, interval of the seeds."""
+    rows = []
+    for arm in main.arms():
+        each = np.array([r["accuracy"] for r in main.of(arm)])
+        sops = float(np.mean([r["sops"] for r in main.of(arm)])) / 1000
+        rows.append(
+            {
+                "neuron": ARMS[arm].label,
+                "seeds": len(each),
+                "accuracy %": round(float(each.mean()), 2),
+                "95 % over seeds": _span(each),
+                "worst to best": f"{each.min():.1f} to {each.max():.1f}",
+                "kSOP a clip": round(sops, 1),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _span(each: np.ndarray) -> str:
+    if len(each) < 2:
+        return ""
+    reach = stats.t.ppf(0.975, len(each) - 1) * stats.sem(each)
+    return f"{each.mean() - reach:.1f} to {each.mean() + reach:.1f}"
+
+
+def decisions(main: Study) -> dict[str, dict]:
+    """`tables.decided` of every pair that has two common seeds."""
+    told = {words: tables.decided(main, *pair) for words, pair in PAIRS.items()}
+    return {words: one for words, one in told.items() if one}
+
+
+def decided(found: dict[str, dict]) -> pd.DataFrame:
+    """The pairs that decide: what the first loses against the second, all ways."""
+    return pd.DataFrame(
+        {
+            "pair": words,
+            "seeds": one["n"],
+            "loses": round(one["mean"], 2),
+            "paired": _ends(one["seeds_interval"]),
+            "unpaired": _ends(one["unpaired"]),
+            "seeds x clips": _ends(one["interval"]),
+            "correlation": round(one["correlation"], 2),
+            "would find": round(one["detectable"], 2),
+            "so it": one["said"],
+        }
+        for words, one in found.items()
+    )
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.1f} to {interval[1]:.1f}"
+
+
+def numbers(main: Study, found: dict[str, dict]) -> dict:
+    """What chapter 05 says of them: each pair's loss, and how many rows there are."""
+    told = {"protocol.open.rows": len(main.rows), "protocol.open.asked": main.asked}
+    for words, one in found.items():
+        stamp = dict(digits=2, unit="points", n=one["n"], seeds=one["seeds"], **ROWS)
+        ends = tuple(round(end, 2) for end in one["widest"])
+        id = f"protocol.open.{IDS[words]}"
+        told[id] = number(one["mean"], interval=ends, **stamp)
+        told[f"{id}_said"] = number(one["said"], **ROWS)
+    return told

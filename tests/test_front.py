@@ -14,7 +14,7 @@ import lindecay
 from conftest import ROOT
 from lindecay.claims import VERDICTS
 from lindecay.results import Result, save
-from lindecay.site import card, footer, front, glossary, library
+from lindecay.site import card, footer, front, glossary, library, phone
 from lindecay.site.place import Build
 
 
@@ -145,3 +145,23 @@ def test_card_without_its_numbers_is_named(build):
 def test_card_is_found_from_every_page(home, page, address):
     app = SimpleNamespace(config=SimpleNamespace(html_baseurl=home))
     assert front._address(app, page) == address
+
+
+def test_wide_tables_name_their_columns_in_every_cell_and_narrow_ones_stay():
+    def table(columns, rows):
+        head = "".join(
+            f"<th class='head'><p>{c} &amp; <i>more</i></p></th>" for c in columns
+        )
+        line = "".join(
+            f'<td class="number"><p>{k}</p></td>' for k in range(len(columns))
+        )
+        body = f"<tbody>{f'<tr>{line}</tr>' * rows}</tbody>"
+        return f'<table class="shown-table table"><thead><tr>{head}</tr></thead>{body}</table>'
+
+    narrow, wide = table("abc", 2), table("abcd", 3)
+    page = f"<p>before</p>{narrow}{wide}<table><tr><td>other</td></tr></table>"
+    made = phone.labelled(page)
+    assert narrow in made and "<td>other</td>" in made
+    assert made.count('data-label="d &amp; more"') == 3
+    assert made.count("data-label") == 12 and made.count(" cards") == 1
+    assert re.sub(r' data-label="[^"]*"| cards', "", made) == page

@@ -8,6 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from lindecay.results import Result
+from lindecay.site import phone
 from lindecay.site.place import Build
 
 READING = re.compile(
@@ -38,7 +39,7 @@ def dress(app: Sphinx, build: Build, page: str, body: str) -> str:
     own = [r for k, r in build.published.items() if _of(k, r, chapter)]
     body = body.replace("</h1>", "</h1>\n" + banner(own), 1)
     body = READING.sub(lambda m: _times(build, chapter, *m.groups()), body, count=1)
-    return body + _footer(app, build, page, own, 'class="value' in body)
+    return phone.labelled(body) + _footer(app, build, page, own, 'class="value' in body)
 
 
 def banner(own: list[Result]) -> str:

@@ -156,7 +156,8 @@ def test_wide_tables_name_their_columns_in_every_cell_and_narrow_ones_stay():
             f'<td class="number"><p>{k}</p></td>' for k in range(len(columns))
         )
         body = f"<tbody>{f'<tr>{line}</tr>' * rows}</tbody>"
-        return f'<table class="shown-table table"><thead><tr>{head}</tr></thead>{body}</table>'
+        start = '<table class="shown-table table"><thead>'
+        return f"{start}<tr>{head}</tr></thead>{body}</table>"
 
     narrow, wide = table("abc", 2), table("abcd", 3)
     page = f"<p>before</p>{narrow}{wide}<table><tr><td>other</td></tr></table>"

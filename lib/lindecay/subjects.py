@@ -14,7 +14,7 @@ from lindecay import training
 from lindecay.events import Clips
 from lindecay.quantization import Checkpoint
 from lindecay.settings import Fault, committed, profile
-from lindecay.studies import protocol
+from lindecay.studies import designs, protocol
 from lindecay.training import gestures, speech
 
 LITTLE = "quick"  # the size at which a network is trained that nobody committed
@@ -38,7 +38,11 @@ def _digits(profile_name: str, arm: str, seed: int) -> training.Plan:
 
 
 def _speech(profile_name: str, arm: str, seed: int) -> training.Plan:
-    task = protocol.Task("test", "shd", arm, seed, horizon=protocol.TUNED[arm])
+    """Arms of the first edition as it tuned them, the others with open decays."""
+    how = {"horizon": protocol.TUNED.get(arm)}
+    if arm not in protocol.TUNED:
+        how = {"horizon": designs.chosen(training.arm(arm).name), "version": 2}
+    task = protocol.Task("test", "shd", arm, seed, **how)
     if profile_name == LITTLE:  # chapter 05's little training: enough to fire
         task = replace(task, **protocol.SMALL)
     return protocol.shd_plan(task)

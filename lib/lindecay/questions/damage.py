@@ -1,0 +1,179 @@
+"""Studies of damage: MLP-2 under four laws, trained once, judged with damaged cells.
+
+    faults     bits that flip: place x rate x law, three draws a row
+    memories   weights of another memory: spread, drift, stuck cells
+
+The networks are those of the study `open-main` (data/reference/shd_open); the clips are
+SHD's two test speakers. Nothing is chosen on them: every rate and every place is told.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lindecay import results
+from lindecay.checkpoints import Checkpoint
+from lindecay.questions import faults
+from lindecay.settings import committed
+from lindecay.training import speech
+
+ARMS = ("vlif", "ldlif", "shift", "if")
+RATES = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+DRAWS = (0, 1, 2)
+SPREADS = (0.02, 0.05, 0.1, 0.2)  # standard deviation, share of the largest weight
+GAINS = (0.9, 0.8, 0.66)  # what drift leaves of a conductance
+STUCK = (1e-3, 1e-2, 5e-2)  # share of cells
+MOST = 127  # weights with their fraction in 8 bits
+
+
+def kept() -> dict[str, Path]:
+    """The committed networks with open decays, by arm."""
+    found = sorted((committed("reference") / "shd_open").glob("*.npz"))
+    return {path.name.split("-")[0]: path for path in found}
+
+
+def network(arm: str) -> Checkpoint:
+    """One of them."""
+    return Checkpoint.load(kept()[arm])
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A network whose stored bits flip."""
+
+    arm: str
+    place: str
+    rate: float
+    clips: int | None = None  # only so many; all where it is None
+
+    @property
+    def key(self) -> str:
+        return ",".join(f"{k}={v}" for k, v in asdict(self).items() if v is not None)
+
+    def row(self) -> dict:
+        """Accuracy of each draw, per cent."""
+
+        def one(ck, clips, draw):
+            return faults.accuracy(
+                ck, clips, faults.Faults(self.place, self.rate, draw)
+            )
+
+        return judged(self, one)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A network whose weights lie in another memory.
+
+    how: spread, drift, repaired (drift, with theta, lambda and bias scaled alike),
+        zero or full (cells stuck at either end).
+    """
+
+    arm: str
+    how: str
+    size: float
+    clips: int | None = None
+
+    @property
+    def key(self) -> str:
+        return ",".join(f"{k}={v}" for k, v in asdict(self).items() if v is not None)
+
+    def row(self) -> dict:
+        """Accuracy of each draw, per cent."""
+
+        def one(ck, clips, draw):
+            made = foreign(ck, self.how, self.size, draw)
+            return faults.accuracy(made, clips, faults.Faults())
+
+        return judged(self, one)
+
+
+def judged(task, one) -> dict:
+    """A row: what `one(network, clips, draw)` gives for each draw."""
+    clips, began = speech.clips_for("paper", "test"), time.process_time()
+    if task.clips:
+        clips = clips.subset(np.arange(min(task.clips, len(clips))))
+    ck = network(task.arm)
+    told = [round(one(ck, clips, draw), 3) for draw in DRAWS]
+    stamp = {"source": clips.source, "clips": len(clips), "commit": results.commit()}
+    spent = {"cpu_s": round(time.process_time() - began, 1)}
+    return {"key": task.key} | asdict(task) | stamp | {"accuracy": told} | spent
+
+
+def foreign(ck: Checkpoint, how: str, size: float, draw: int) -> Checkpoint:
+    """The network with its weights as that memory gives them back.
+
+    Weights keep their fraction bits, so that they need not be whole.
+    """
+    random, layers = np.random.default_rng([draw, len(how)]), []
+    for layer in ck.layers:
+        w = layer.w.astype(float)
+        top = float(2 ** (layer.bits - 1))
+        told = CHANGES[how](w, top, size, random) * 2**ck.f
+        whole = np.rint(told).clip(-MOST - 1, MOST).astype(np.int8)
+        made = replace(layer, w=whole, bits=8)
+        layers.append(_scaled(made, size) if how == "repaired" else made)
+    return Checkpoint(ck.meta | {"f": 0}, tuple(layers))
+
+
+def _scaled(layer, gain: float):
+    """Thresholds, decays and biases as much smaller as the weights."""
+    names = [n for n in ("theta", "lam", "bias") if getattr(layer, n) is not None]
+    made = {n: np.rint(np.asarray(getattr(layer, n)) * gain).astype(np.int32)
+            for n in names}  # fmt: skip
+    return replace(layer, **made)
+
+
+def _spread(w, top, size, random):
+    return w + random.normal(0, size * top, w.shape)
+
+
+def _drift(w, top, size, random):
+    return w * size
+
+
+def _stuck(at: float):
+    def change(w, top, size, random):
+        ends = np.where(random.random(w.shape) < 0.5, -at * top, at * top)
+        return np.where(random.random(w.shape) < size, ends, w)
+
+    return change
+
+
+CHANGES = {
+    "spread": _spread,
+    "drift": _drift,
+    "repaired": _drift,
+    "zero": _stuck(0.0),
+    "full": _stuck(1.0),
+}
+
+
+def _faults() -> Iterator[Broken]:
+    """Bits that flip: four laws, four places and all of them, seven rates."""
+    for rate in (0.0, *RATES):
+        for place in ("all", *faults.PLACES):
+            for arm in ARMS:
+                nothing = rate == 0 and place != "all"
+                if not nothing and not (arm == "if" and place == "decay"):
+                    yield Broken(arm, place, rate)
+
+
+def _memories() -> Iterator[Foreign]:
+    """Weights of another memory: conductance spread, drift over a day, stuck cells."""
+    for arm in ("vlif", "ldlif"):
+        for how, sizes in (
+            ("spread", SPREADS),
+            ("drift", GAINS),
+            ("repaired", GAINS),
+            ("zero", STUCK),
+            ("full", STUCK),
+        ):
+            for size in sizes:
+                yield Foreign(arm, how, size)
+
+
+STUDIES = {"faults": _faults, "memories": _memories}

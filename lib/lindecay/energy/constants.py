@@ -17,7 +17,7 @@ from lindecay.settings import Fault, committed
 
 UNITS = ("pJ", "fF", "mW", "MHz", "mm", "mm**2", "pJ/mm", "dimensionless")
 COUNTED = ("op", "SOP", "update")  # a unit may be per one of these
-Role = Literal["model", "anchor", "comparator"]
+Role = Literal["model", "anchor", "comparator", "memory"]  # memory: never in a sum
 
 
 class Constant(BaseModel):

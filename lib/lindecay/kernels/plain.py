@@ -98,6 +98,19 @@ class Own(torch.autograd.Function):
         return g * dv, (g * dlam).sum_to_size(lam.shape), None
 
 
+class Timed(torch.autograd.Function):
+    """λ of one step, with the slope that its law states."""
+
+    @staticmethod
+    def forward(ctx, lam, law, t):
+        value, ctx.slope = law.timed(lam, t)
+        return value
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.slope, None, None
+
+
 def decayed(v: Tensor, lam: Tensor, beta: Tensor, rule: Rule) -> Tensor:
     """One step of the rule's law; the identity for laws that act after integration."""
     if rule.law == "shrink":
@@ -165,11 +178,13 @@ def loop(current, lam, beta, theta, state, rule, fire=None):
     unbind(0), not current[t]: indexing makes the backward pass quadratic in T.
     """
     v, out = state, []
+    own = OWN.get(rule.law)
     s = None
     if rule.delayed:  # the spike that the given state has just fired
         s = fired(v, theta, rule, fire)
-    for now in current.unbind(0):
-        u, s, v = step(v, s, now, lam, beta, theta, rule, fire)
+    for t, now in enumerate(current.unbind(0)):
+        here = Timed.apply(lam, own, t) if own and own.timed else lam
+        u, s, v = step(v, s, now, here, beta, theta, rule, fire)
         out.append((s, u))
     if not out:
         return current * 1.0, current * 1.0

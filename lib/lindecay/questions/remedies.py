@@ -23,7 +23,7 @@ from lindecay.laws import OwnLaw, registered
 from lindecay.sram.isa.language import Cycle, Program
 from lindecay.sram.isa.programs import shrink
 
-KNEE, TIMES = 5, 2  # far is |V| >= 2^5 LSB; there (2^2 + 1) λ
+KNEE, TIMES = 4, 2  # far is |V| >= 2^4 LSB, a third of θ; there (2^2 + 1) λ
 PERIOD, FRACTION = 4, 4  # steps; bits of λ below one LSB
 TAPS, SEED = (16, 14, 13, 11), 0xACE1  # of a 16-bit LFSR of full length
 

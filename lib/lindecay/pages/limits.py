@@ -1,0 +1,284 @@
+"""Chapter 10: where linear decay fails, remedies and their bill, as tables and numbers.
+
+Rows are those of the studies `limits` and `limits-cures`; accuracies and gaps are in
+per cent and points, intervals are Student's over seeds, gaps are paired by seed.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lindecay import plots
+from lindecay.figures import EXP, LIN
+from lindecay.networks import ARMS
+from lindecay.plots import Look, Picture
+from lindecay.plots.picture import joined, legend_below
+from lindecay.questions import leaks, limits
+from lindecay.results import number
+from lindecay.settings import committed
+from lindecay.studies import paired, protocol
+
+WORDS = {  # arm or remedy -> as the tables name it
+    "neuron": "λ for each neuron",
+    "neuron_vlif": "v-LIF, β for each neuron",
+    "slopes": "two slopes",
+    "above": "floor above rest",
+    "every": "every 4th step",
+    "dither": "dithered",
+}
+BILLED = {"ldlif": "LD-LIF (linear)", "vlif": "v-LIF, 8-bit β"} | {
+    k: v for k, v in WORDS.items() if k != "neuron_vlif"
+}
+ASKED = {
+    "match": "delayed match, delay",
+    "rate": "weak rate, per mille",
+    "adding": "adding, delay",
+    "order": "temporal order, delay",
+    "chain": "gesture chain, gap",
+}
+LOOKS = {
+    "linear": Look(LIN, "", "s", label="linear, measured"),
+    "exponential, towards rest": Look(EXP, "", "o", label="exponential, measured"),
+    "linear, theory": Look(LIN, "--", label="linear, theory"),
+    "exponential, theory": Look(EXP, "-", label="exponential, theory"),
+    "exponential": Look(EXP, "", "o", label="exponential, measured"),
+    "vlif held": Look(ARMS["vlif"].colour, ":", "o", open=True, label="v-LIF, β held"),
+    "ldlif held": Look(ARMS["ldlif"].colour, ":", "s", open=True, label="LD-LIF, λ held"),
+}
+
+
+def rows(name: str) -> list[dict]:
+    """The committed rows of a study, in the order of its tasks; only those asked."""
+    kept = protocol.read(name, committed("reference") / "protocol")["rows"]
+    order = {task.key: k for k, task in enumerate(protocol.tasks(name))}
+    return sorted((r for r in kept if r["key"] in order), key=lambda r: order[r["key"]])
+
+
+def complete(name: str) -> str:
+    """How many rows of a study are there, of how many."""
+    return f"{len(rows(name))} of {len(protocol.tasks(name))}"
+
+
+def points(found: list[dict]) -> pd.DataFrame:
+    """Mean and interval over seeds, a row a task, knob and arm."""
+    return pd.DataFrame(_point(row) for row in found)
+
+
+def _point(row: dict) -> dict:
+    told = paired.of_groups(row["accuracy"])
+    low, high = told["interval"]
+    arm = row["arm"] + (" held" if row["held"] else "")
+    return {
+        "task": row["task"],
+        "knob": row["knob"],
+        "arm": arm,
+        "accuracy": told["mean"],
+        "low": max(low, 0.0),
+        "high": min(high, 100.0),
+        "horizon": row["horizon"],
+        "lam": float(np.mean([lam[0] for lam in row["lam"]])),
+    }
+
+
+def accuracies(table: pd.DataFrame) -> pd.DataFrame:
+    """The arms side by side: mean (low to high), a row a task and knob."""
+    out = []
+    for (task, knob), part in table.groupby(["task", "knob"], sort=False):
+        told = {"task": f"{ASKED[task]} {knob}"}
+        mine = part.set_index("arm")
+        out.append(told | {_name(a): _band(mine.loc[a]) for a in mine.index})
+    return pd.DataFrame(out).fillna("")
+
+
+def _name(arm: str) -> str:
+    base, _, held = arm.partition(" ")
+    named = WORDS.get(base) or ARMS[base].label.split(" (")[0]
+    return f"{named}, held" if held else named
+
+
+def _band(row) -> str:
+    return f"{row.accuracy:.1f} ({row.low:.0f} to {row.high:.0f})"
+
+
+def gap(found: list[dict], task: str, knob: int, arm: str, base: str) -> dict:
+    """Points of `arm` over `base`, paired by seed: mean, interval, n."""
+    mine = {
+        r["arm"]: np.array(r["accuracy"])
+        for r in found
+        if (r["task"], r["knob"], r["held"]) == (task, knob, False)
+    }
+    return paired.of_groups(mine[arm] - mine[base])
+
+
+def told(found: dict, **more) -> dict:
+    """A gap with its stamp."""
+    low, high = (round(end, 2) for end in found["interval"])
+    seeds = list(limits.SEEDS)
+    stamp = {"unit": "points", "digits": 1, "n": found["n"], "seeds": seeds}
+    return number(round(found["mean"], 2), interval=(low, high), **stamp, **more)
+
+
+def lives(found: list[dict], task: str = "match") -> dict[str, float]:
+    """⌈θ/λ⌉ and ⌈V/λ⌉ of the linear arm whose decay is held, V as it was left.
+
+    theta: of the hidden layer; peak: its largest |V| where the delay begins, mean.
+    """
+    held = [r for r in found if r["held"] and (r["task"], r["arm"]) == (task, "ldlif")]
+    lam = np.mean([x[0] for r in held for x in r["lam"]])
+    theta = np.mean([x[0] for r in held for x in r["theta"]])
+    peak = np.mean([x for r in held for x in r["peak"]])
+    return {
+        "lam": float(lam),
+        "theta": float(theta),
+        "peak": float(peak),
+        "life_theta": math.ceil(theta / lam),
+        "life_peak": math.ceil(peak / lam),
+    }
+
+
+def remedies(main: list[dict], cures: list[dict], bills: pd.DataFrame) -> pd.DataFrame:
+    """Points won over LD-LIF on each point, and what an update costs, a row a leak."""
+    every, bill = [*main, *cures], bills.set_index("leak")
+    out = []
+    for arm in ("vlif", *limits.CURES):
+        told = {"remedy": _name(arm)}
+        for task, knob in limits.CURED:
+            won = gap(every, task, knob, arm, "ldlif")
+            low, high = won["interval"]
+            told[f"{task} {knob}"] = f"{won['mean']:+.1f} ({low:+.0f} to {high:+.0f})"
+        out.append(told | _billed(arm, bill))
+    return pd.DataFrame(out)
+
+
+def _billed(arm: str, bill: pd.DataFrame) -> dict:
+    if arm not in BILLED:
+        return {"cycles": "", "decay, pJ": "", "update, pJ": ""}
+    row = bill.loc[BILLED[arm]]
+    return {
+        "cycles": f"{row.cycles:g}",
+        "decay, pJ": f"{row.decay_pj:.2f}",
+        "update, pJ": f"{row.update_pj:.2f}",
+    }
+
+
+def bill_numbers(bills: pd.DataFrame) -> dict:
+    """pJ of an update over the plain linear one's, and the decay of each leak."""
+    bill = bills.set_index("leak")
+    linear = bill.loc["LD-LIF (linear)"]
+    over = {
+        "above": "floor above rest",
+        "slopes": "two slopes",
+        "every": "every 4th step",
+        "dither": "dithered, λ below one LSB",
+        "neuron": "λ for each neuron",
+        "shift": "v-LIF by shift",
+        "vlif": "v-LIF, 8-bit β",
+    }
+    found = {
+        f"limits.{k}_over_linear": number(
+            round(float(bill.loc[name].update_pj / linear.update_pj), 3), digits=2
+        )
+        for k, name in over.items()
+    }
+    pj = {"unit": "pJ", "digits": 2}
+    found["limits.linear_pj"] = number(float(linear.update_pj), **pj)
+    extra = float(bill.loc["λ for each neuron"].update_pj - linear.update_pj)
+    return found | {"limits.neuron_extra_pj": number(extra, **pj)}
+
+
+def trace_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Error of each leak by rate: mean (least to most of five trains)."""
+    cells = {
+        (r["law"], r["rate"]): f"{r['error']:.1f} ({r['low']:.1f} to {r['high']:.1f})"
+        for r in table.to_dict("records")
+    }
+    rates = list(dict.fromkeys(table.rate))
+    return pd.DataFrame(
+        {"leak": law} | {f"{rate:g} spikes a step": cells[law, rate] for rate in rates}
+        for law in dict.fromkeys(table.law)
+    )
+
+
+def theory(memory: pd.DataFrame, drive: pd.DataFrame) -> tuple[Picture, Picture]:
+    """What chapter 01 says, as lines, and whole-number neurons, as markers."""
+    wide = memory.pivot(index="V", columns="law", values=["theory", "steps"])
+    lines = pd.DataFrame({"V": wide.index})
+    for law in ("linear", "exponential, towards rest"):
+        name = law.split(",")[0]
+        lines[f"{name}, theory"] = wide["theory", law].to_numpy()
+        lines[law] = wide["steps", law].to_numpy()
+    left = plots.curves(
+        lines, "V", looks=LOOKS, xlabel="membrane V (LSB)", ylabel="steps until lost"
+    )
+    right = plots.curves(
+        drive, "drive", looks=LOOKS, xlabel="drive I (LSB a step)",
+        ylabel="spikes a step", legend=False,
+    )  # fmt: skip
+    return left, right
+
+
+def over(table: pd.DataFrame, task: str, guides=(), **axes) -> Picture:
+    """Accuracy of every arm over the knob of a task, intervals over seeds."""
+    mine = table[table.task == task]
+    axes = {"ylabel": "accuracy (%)", "legend": False} | axes
+    return plots.curves(
+        mine, "knob", "accuracy", "arm", ("low", "high"), LOOKS, guides=guides,
+        xscale="log", ticks=sorted(set(mine.knob)), **axes,
+    )  # fmt: skip
+
+
+def four(*panels: Picture, size=(6.5, 6.0)) -> Picture:
+    """Four panels, two by two, one legend a pair of rows."""
+
+    def draw(axes):
+        for panel, ax in zip(panels, np.ravel(axes)):
+            panel.draw(ax)
+        legend_below(np.ravel(axes))
+
+    return Picture(draw, joined(p.data for p in panels), size, (2, 2), {})
+
+
+def main_numbers(main: list[dict]) -> Mapping[str, dict]:
+    """The gaps that the claims and the text read."""
+    return {
+        "limits.rate_gap": told(gap(main, "rate", 30, "vlif", "ldlif")),
+        "limits.faint_gap": told(gap(main, "rate", 10, "vlif", "ldlif")),
+        "limits.strong_gap": told(gap(main, "rate", 100, "vlif", "ldlif")),
+        "limits.cue_gap": told(gap(main, "match", 32, "ldlif", "vlif")),
+        "limits.adding_gap": told(gap(main, "adding", 32, "vlif", "ldlif")),
+        "limits.order_gap": told(gap(main, "order", 32, "vlif", "ldlif")),
+        "limits.chain_gap": told(gap(main, "chain", 16, "vlif", "ldlif")),
+        "limits.if_gap": told(gap(main, "rate", 30, "vlif", "if")),
+    }
+
+
+def cure_numbers(main: list[dict], cures: list[dict]) -> Mapping[str, dict]:
+    """What each remedy wins over LD-LIF with one λ a layer."""
+    every, found = [*main, *cures], {}
+    for arm in limits.CURES:
+        for task, knob in limits.CURED:
+            id = f"limits.{arm}_gain" + ("" if task == "rate" else f"_{task}")
+            found[id] = told(gap(every, task, knob, arm, "ldlif"))
+    both = gap(every, "rate", 30, "neuron_vlif", "neuron")
+    return found | {"limits.neuron_rate_gap": told(both)}
+
+
+def trace_numbers(table: pd.DataFrame) -> Mapping[str, dict]:
+    """Errors of the trace at the middle rate, per cent."""
+    mine = table[table.rate == sorted(set(table.rate))[1]].set_index("law")
+    names = {
+        "linear": "linear",
+        "best": mine.loc[list(leaks.LEAKS)[3:]].error.idxmin(),
+        "exponential": "exponential, nearest",
+        "shift": "shift",
+    }
+    found = {}
+    for k, law in names.items():
+        row = mine.loc[law]
+        ends = (round(row.low, 1), round(row.high, 1))
+        found[f"limits.trace_{k}"] = number(
+            round(row.error, 1), unit="%", digits=1, interval=ends, n=5
+        )
+    return found | {"limits.trace_best_name": names["best"]}

@@ -23,10 +23,10 @@ def laws():
         yield found
 
 
-def trained(law: str, grid=Grid(4, 10, 1), steps: int = 24):
+def trained(law: str, steps: int = 24):
     """A small network after some steps of an optimiser, and clips for it."""
     torch.manual_seed(1)
-    net = Mlp(MlpSpec("mine", (40, 30, 5), law, 0.9, grid))
+    net = Mlp(MlpSpec("mine", (40, 30, 5), law, 0.9, Grid(4, 10, 1)))
     rng = np.random.default_rng(0)
     dense = (rng.random((5, steps, 40)) < 0.3).astype(np.uint8)
     x = torch.from_numpy(dense).float().swapaxes(0, 1)

@@ -45,7 +45,9 @@ LOOKS = {
     "exponential, theory": Look(EXP, "-", label="exponential, theory"),
     "exponential": Look(EXP, "", "o", label="exponential, measured"),
     "vlif held": Look(ARMS["vlif"].colour, ":", "o", open=True, label="v-LIF, β held"),
-    "ldlif held": Look(ARMS["ldlif"].colour, ":", "s", open=True, label="LD-LIF, λ held"),
+    "ldlif held": Look(
+        ARMS["ldlif"].colour, ":", "s", open=True, label="LD-LIF, λ held"
+    ),
 }
 
 

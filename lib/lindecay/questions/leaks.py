@@ -16,8 +16,8 @@ import pandas as pd
 
 from lindecay import decay, energy, sram
 from lindecay.checkpoints import Checkpoint
-from lindecay.energy import maps, network
 from lindecay.energy import constants as table
+from lindecay.energy import maps, network
 from lindecay.events import Clips
 from lindecay.questions import remedies
 

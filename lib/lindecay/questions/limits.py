@@ -27,7 +27,8 @@ from lindecay.training import events_of
 
 GRID = Grid(weight_bits=4, membrane_bits=10, fraction_bits=1)
 HIDDEN, CLIPS, TEST, BATCH, EPOCHS = 32, 400, 400, 100, 40
-RATE, GAIN = 1e-2, (2.0, 6.0)  # of Adam; variance of the weights' start x inputs / 3
+RATE, DECAY_RATE = 1e-2, 2e-2  # of Adam: weights, and what stands behind decays
+GAIN = (2.0, 6.0)  # variance of the weights' start x inputs / 3
 HORIZONS = (2.0, 4.0, 16.0)  # steps, that every arm with a decay tries
 TUNING, SEEDS, FIXED = 90, range(6), 16.0  # the seed that chooses; those that count
 MAIN = ("if", "vlif", "ldlif", "shift")
@@ -93,13 +94,7 @@ def trained(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = network(arm, horizon, sizes, learns)
-    adam = torch.optim.Adam(
-        [
-            {"params": [p for n, p in net.named_parameters() if "raw" not in n]},
-            {"params": [p for n, p in net.named_parameters() if "raw" in n], "lr": 0.02},
-        ],
-        lr=RATE,
-    )
+    adam = optimiser(net)
     draws, labels = np.random.default_rng(seed), torch.from_numpy(made.clips.labels)
     for _ in range(epochs):
         for idx in np.split(draws.permutation(len(labels)), len(labels) // BATCH):
@@ -109,6 +104,14 @@ def trained(
             loss.backward()
             adam.step()
     return net.eval()
+
+
+def optimiser(net: Network) -> torch.optim.Adam:
+    """Adam, with a rate of its own for what stands behind the decays."""
+    named = list(net.named_parameters())
+    groups = [{"params": [p for n, p in named if "raw" not in n]}]
+    groups += [{"params": [p for n, p in named if "raw" in n], "lr": DECAY_RATE}]
+    return torch.optim.Adam(groups, lr=RATE)
 
 
 def exported(net: Network, made: Made) -> Checkpoint:
@@ -158,7 +161,8 @@ class Point:
             return {HORIZONS[0]: 0.0}
         made, judged = (self._made(s, n) for s, n in ((TUNING, CLIPS), (190, TEST)))
         nets = {h: trained(self.arm, made, h, TUNING) for h in HORIZONS}
-        return {h: round(accuracy(exported(n, made), judged), 2) for h, n in nets.items()}
+        found = {h: accuracy(exported(net, made), judged) for h, net in nets.items()}
+        return {h: round(x, 2) for h, x in found.items()}
 
     def _made(self, seed: int, clips: int) -> Made:
         return tasks_made.make(self.task, self.knob, clips, seed)
@@ -169,6 +173,37 @@ class Point:
         ck = exported(net, made)
         told = {"accuracy": accuracy(ck, test), "trained": accuracy(ck, made)}
         return {k: round(x, 2) for k, x in told.items()} | learned(ck, test, self.knob)
+
+
+@dataclass(frozen=True)
+class Starts:
+    """One arm from every start, all seeds: is a gap one of tuning?"""
+
+    task: str
+    knob: int
+    arm: str
+    horizon: float
+    epochs: int = EPOCHS
+
+    @property
+    def key(self) -> str:
+        """Readable and unique."""
+        return f"{self.task},{self.knob},{self.arm},{self.horizon:g},{self.epochs}"
+
+    def row(self) -> dict:
+        """Accuracies of all seeds from this start."""
+        began = time.process_time()
+        torch.set_num_threads(1)
+        found = [self._run(seed) for seed in SEEDS]
+        told = {"key": self.key, "task": self.task, "knob": self.knob, "arm": self.arm}
+        told |= {"horizon": self.horizon, "epochs": self.epochs, "accuracy": found}
+        return told | {"cpu_s": round(time.process_time() - began, 1)}
+
+    def _run(self, seed: int) -> float:
+        made = tasks_made.make(self.task, self.knob, CLIPS, seed)
+        test = tasks_made.make(self.task, self.knob, TEST, 1000 + seed)
+        net = trained(self.arm, made, self.horizon, seed, epochs=self.epochs)
+        return round(accuracy(exported(net, made), test), 2)
 
 
 def learned(ck: Checkpoint, made: Made, delay: int) -> dict:
@@ -205,4 +240,14 @@ def _cures() -> Iterator[Point]:
             yield Point(task, knob, arm)
 
 
-STUDIES = {"limits": _main, "limits-cures": _cures}
+def _starts() -> Iterator[Starts]:
+    """Delayed match from six starts, and trained three times as long from three."""
+    for horizon in (2.0, 4.0, 8.0, 16.0, 32.0, 64.0):
+        for arm in ("vlif", "ldlif", "shift"):
+            yield Starts("match", 32, arm, horizon)
+    for horizon in (4.0, 8.0, 16.0):
+        for arm in HELD:
+            yield Starts("match", 32, arm, horizon, 3 * EPOCHS)
+
+
+STUDIES = {"limits": _main, "limits-cures": _cures, "limits-starts": _starts}

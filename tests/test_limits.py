@@ -6,9 +6,15 @@ import torch
 
 import lindecay.energy as energy
 from lindecay import integer, sram
+from lindecay.claims import asked
+from lindecay.claims.registry import own
+from lindecay.claims.report import report_on
+from lindecay.claims.rules import RULES
 from lindecay.networks import Mlp, MlpSpec
+from lindecay.pages import limits as page
 from lindecay.quantization import Checkpoint, Grid
-from lindecay.questions import remedies
+from lindecay.questions import gaps, gatewise, leaks, limits, remedies, tasks_made
+from lindecay.results import Result
 from lindecay.settings import Fault
 from lindecay.sram.serial.array import Array
 from lindecay.training import training_forward
@@ -127,3 +133,177 @@ def test_a_law_that_changes_lambda_refuses_one_for_each_neuron(laws):
     made = Checkpoint(ck.meta, tuple(type(ck.layers[0])(**la) for la in layers))
     with pytest.raises(Fault, match="one λ a layer"):
         sram.emulate(made, clips)
+
+
+# ---- tasks
+
+
+@pytest.mark.parametrize("name", ["match", "order", "adding", "rate"])
+def test_tasks_are_made_from_their_seed_and_are_balanced(name):
+    one, again, other = (tasks_made.make(name, 8, 300, s) for s in (3, 3, 4))
+    assert one.clips.sha256 == again.clips.sha256 != other.clips.sha256
+    shares = np.bincount(one.clips.labels, minlength=one.classes) / 300
+    assert abs(shares - 1 / one.classes).max() < 0.1
+    assert 0 < one.window < one.clips.steps
+
+
+def cues(dense, start):
+    """Which group of lines spiked most in a cue's four steps, [clips]."""
+    seen = dense[start : start + tasks_made.CUE].sum(0)
+    return seen[:, :16].reshape(len(seen), 2, 8).sum(2).argmax(1)
+
+
+def test_labels_of_a_match_follow_the_last_two_cues():
+    made = tasks_made.make("match", 12, 200, 0)
+    dense = made.clips.dense()
+    first = cues(dense, made.window - 12 - tasks_made.CUE)
+    same = first == cues(dense, made.window)
+    assert (same == made.clips.labels).mean() > 0.97
+    old = cues(dense, 0)
+    assert 0.4 < (old == first).mean() < 0.6  # the old cue says nothing
+
+
+def test_labels_of_an_order_and_of_a_sum_follow_what_came():
+    made = tasks_made.make("order", 5, 200, 0)
+    dense = made.clips.dense()
+    told = 2 * cues(dense, made.window - 5 - tasks_made.CUE) + cues(dense, made.window)
+    assert (told == made.clips.labels).mean() > 0.97
+    made = tasks_made.make("adding", 5, 200, 0)
+    dense = made.clips.dense()
+    sizes = dense[:3, :, :8].min(0).sum(1) + dense[9:12, :, 8:].min(0).sum(1)
+    assert ((sizes > 8) == made.clips.labels).all()
+
+
+def test_a_task_that_is_not_there_is_one_line():
+    with pytest.raises(Fault, match="unknown task.*'parity'"):
+        tasks_made.make("parity", 1, 2, 0)
+
+
+@pytest.mark.parametrize("arm", ["vlif", "ldlif", "shift", "if", "neuron", "dither"])
+def test_a_trained_arm_of_the_study_is_its_integers(laws, arm):
+    made = tasks_made.make("rate", 100, 100, 0)
+    net = limits.trained(arm, made, 4.0, 0, epochs=1)
+    trace = integer.run(limits.exported(net, made), made.clips)
+    for (U, S), layer in zip(training_forward(net, made.clips), trace.layers):
+        assert np.array_equal(U, layer.U) and np.array_equal(S, layer.S)
+
+
+def test_open_decays_learn_in_every_arm(laws):
+    made = tasks_made.make("rate", 100, 100, 0)
+    for arm in (*limits.MAIN[1:], *limits.CURES):
+        before = limits.network(arm, 4.0, (16, limits.HIDDEN, 2)).layers[0].raw
+        after = limits.trained(arm, made, 4.0, 0, epochs=1).layers[0].raw
+        assert (after != before).all(), arm
+
+
+# ---- one neuron
+
+
+def test_lifetimes_of_a_linear_neuron_are_the_closed_form():
+    for lam in (1, 3, 7):
+        for v in range(-200, 200, 13):
+            assert leaks.lifetime("linear", v, lam) == -(-abs(v) // lam)
+
+
+def test_an_exponential_of_whole_numbers_lives_no_longer_than_its_formula():
+    table = leaks.lifetimes(range(1, 500, 7), 5, 240)
+    other = table[table.law != "linear"]
+    assert (other.steps <= other.theory + 1).all() and (other.steps > 0).all()
+
+
+def test_a_drive_below_lambda_never_fires_and_above_it_at_the_rate_of_chapter_01():
+    table = leaks.drives(10, 240, 200)
+    assert (table.linear[table.drive <= 10] == 0).all()
+    lower, upper = table["linear, theory"], (table.drive - 10) / 190
+    assert (table.linear >= lower - 2e-3).all()
+    assert (table.linear <= np.maximum(upper, 0) + 2e-3).all()
+
+
+def test_a_trace_is_drawn_without_error_by_its_own_law():
+    x = leaks.trains(0.1, 0)
+    y = leaks.response(x, 20.0)
+    assert leaks.errors(y, (1000 * y)[:, None])[0] < 1e-6
+    off = leaks.errors(y, np.stack([y, 0 * y], 1))
+    assert off[0] < 1e-6 and off[1] == 1.0  # silence misses all of it
+
+
+def test_a_bill_counts_the_cycles_of_the_programs():
+    bill = leaks.bills(8).set_index("leak")
+    assert bill.cycles["LD-LIF (linear)"] == 2 * 10 + 1
+    assert bill.cycles["floor above rest"] == 1 + (10 - 1 - remedies.KNEE) + 10
+    assert bill.cycles["every 4th step"] == 21 / 4
+    assert bill.decay_pj["IF (no decay)"] == 0
+    assert (bill.update_pj > bill.decay_pj).all()
+
+
+@pytest.mark.skipif(not gatewise.gates.available(), reason="no Yosys")
+@pytest.mark.parametrize("name", ["slopes", "above"])
+def test_gates_of_a_remedy_are_its_law_on_every_membrane(laws, name):
+    B, law = 8, laws[name]
+    net = gatewise.netlist(gatewise.NEW[name], B)
+    v = np.tile(np.arange(-128, 128), 5)
+    lam = np.repeat([0, 1, 2, 3, 4], 256)
+    out, _ = gatewise.gates.simulate(net, {"v": v, "lam": lam})
+    assert np.array_equal(out["y"], law.whole(v, lam))
+
+
+# ---- the page
+
+
+def made_row(arm, accuracy, task="rate", knob=30, held=False):
+    row = {"task": task, "knob": knob, "arm": arm, "held": held, "horizon": 4.0}
+    row |= {"accuracy": accuracy, "lam": [[2.0, 1.0]], "theta": [[52, 35]]}
+    return row | {"peak": [301.0]}
+
+
+def test_a_gap_is_paired_by_seed():
+    rows = [made_row("vlif", [90.0, 92.0, 94.0]), made_row("ldlif", [80.0, 81.0, 85.0])]
+    told = gaps.gap(rows, "rate", 30, "vlif", "ldlif")
+    assert told["mean"] == pytest.approx(10.0) and told["n"] == 3
+    each = np.array([10.0, 11.0, 9.0])
+    reach = 4.302653 * each.std(ddof=1) / np.sqrt(3)  # Student, two degrees
+    assert told["interval"][1] - 10 == pytest.approx(reach, rel=1e-5)
+
+
+def test_lives_are_theta_and_peak_over_lambda():
+    rows = [made_row("ldlif", [70.0, 71.0], "match", 16, held=True)]
+    told = page.lives(rows)
+    assert (told["life_theta"], told["life_peak"]) == (26, 151)
+
+
+def test_arms_stand_side_by_side():
+    rows = [made_row("vlif", [90.0, 92.0]), made_row("ldlif", [80.0, 80.0])]
+    table = page.accuracies(page.points(rows))
+    assert list(table.columns) == ["task", "v-LIF", "LD-LIF"]
+    assert table["LD-LIF"][0] == "80.0 (80 to 80)"
+
+
+@pytest.mark.parametrize("id", ["own-limits-rate", "own-limits-above"])
+def test_a_doctored_number_turns_its_claim(id):
+    claim = own()[id]
+    bound, side = claim.args["bound"], claim.args["side"]
+    good, bad = (bound + 3, bound - 3) if side == "above" else (bound - 3, bound + 3)
+    verdicts, id = [], claim.reads[0]
+    for value in (good, bad):
+        read = {id: Result(id=id, value=value, interval=(value - 1, value + 1))}
+        verdicts.append(RULES["bounded"](claim, read, "quick").verdict)
+    assert verdicts == ["trend-only", "differs"]
+
+
+def test_a_number_that_its_rows_do_not_give_turns_the_check_red(monkeypatch):
+    monkeypatch.setattr(gaps, "follows", lambda: {"limits.rate_gap": 7.5})
+    made = {
+        x: {"limits.rate_gap": Result(id="limits.rate_gap", value=x)} for x in (7, 7.5)
+    }
+    assert not list(asked.contradictions(made[7.5]))
+    [(id, why)] = asked.contradictions(made[7])
+    assert id == "limits.rate_gap" and "its rows give 7.5" in why
+    told = report_on("quick", made[7], {}).problems
+    assert any(p.kind == "inconsistent" and p.id == id for p in told)
+
+
+def test_studies_are_known_and_their_rows_have_keys_of_their_own():
+    for room in (limits, gatewise):
+        for name, made in room.STUDIES.items():
+            keys = [task.key for task in made()]
+            assert len(keys) == len(set(keys)) and made.__doc__, name

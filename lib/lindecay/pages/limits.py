@@ -16,9 +16,9 @@ from lindecay.networks import ARMS
 from lindecay.plots import Look, Picture
 from lindecay.plots.picture import joined, legend_below
 from lindecay.questions import leaks, limits
+from lindecay.questions.gaps import asked, gap, rows
 from lindecay.results import number
-from lindecay.settings import committed
-from lindecay.studies import paired, protocol
+from lindecay.studies import paired
 
 WORDS = {  # arm or remedy -> as the tables name it
     "neuron": "λ for each neuron",
@@ -51,16 +51,9 @@ LOOKS = {
 }
 
 
-def rows(name: str) -> list[dict]:
-    """The committed rows of a study, in the order of its tasks; only those asked."""
-    kept = protocol.read(name, committed("reference") / "protocol")["rows"]
-    order = {task.key: k for k, task in enumerate(protocol.tasks(name))}
-    return sorted((r for r in kept if r["key"] in order), key=lambda r: order[r["key"]])
-
-
 def complete(name: str) -> str:
     """How many rows of a study are there, of how many."""
-    return f"{len(rows(name))} of {len(protocol.tasks(name))}"
+    return f"{len(rows(name))} of {len(asked(name))}"
 
 
 def points(found: list[dict]) -> pd.DataFrame:
@@ -102,16 +95,6 @@ def _name(arm: str) -> str:
 
 def _band(row) -> str:
     return f"{row.accuracy:.1f} ({row.low:.0f} to {row.high:.0f})"
-
-
-def gap(found: list[dict], task: str, knob: int, arm: str, base: str) -> dict:
-    """Points of `arm` over `base`, paired by seed: mean, interval, n."""
-    mine = {
-        r["arm"]: np.array(r["accuracy"])
-        for r in found
-        if (r["task"], r["knob"], r["held"]) == (task, knob, False)
-    }
-    return paired.of_groups(mine[arm] - mine[base])
 
 
 def told(found: dict, **more) -> dict:
@@ -242,29 +225,38 @@ def four(*panels: Picture, size=(6.5, 6.0)) -> Picture:
     return Picture(draw, joined(p.data for p in panels), size, (2, 2), {})
 
 
-def main_numbers(main: list[dict]) -> Mapping[str, dict]:
-    """The gaps that the claims and the text read."""
-    return {
-        "limits.rate_gap": told(gap(main, "rate", 30, "vlif", "ldlif")),
-        "limits.faint_gap": told(gap(main, "rate", 10, "vlif", "ldlif")),
-        "limits.strong_gap": told(gap(main, "rate", 100, "vlif", "ldlif")),
-        "limits.cue_gap": told(gap(main, "match", 32, "ldlif", "vlif")),
-        "limits.adding_gap": told(gap(main, "adding", 32, "vlif", "ldlif")),
-        "limits.order_gap": told(gap(main, "order", 32, "vlif", "ldlif")),
-        "limits.chain_gap": told(gap(main, "chain", 16, "vlif", "ldlif")),
-        "limits.if_gap": told(gap(main, "rate", 30, "vlif", "if")),
-    }
+def gap_numbers(found: Mapping[str, dict]) -> dict[str, dict]:
+    """Gaps with their stamps, by id."""
+    return {id: told(one) for id, one in found.items()}
 
 
-def cure_numbers(main: list[dict], cures: list[dict]) -> Mapping[str, dict]:
-    """What each remedy wins over LD-LIF with one λ a layer."""
-    every, found = [*main, *cures], {}
-    for arm in limits.CURES:
-        for task, knob in limits.CURED:
-            id = f"limits.{arm}_gain" + ("" if task == "rate" else f"_{task}")
-            found[id] = told(gap(every, task, knob, arm, "ldlif"))
-    both = gap(every, "rate", 30, "neuron_vlif", "neuron")
-    return found | {"limits.neuron_rate_gap": told(both)}
+def start_numbers(found: Mapping[str, dict]) -> dict[str, dict]:
+    """The best start of each arm: accuracy, how many seeds above nine in ten."""
+    out = {}
+    for name, one in found.items():
+        id = f"limits.start_{name.replace(' ', '_')}"
+        pct = {"unit": "%", "digits": 1, "n": len(one["each"])}
+        out[id] = number(round(one["mean"], 2), **pct)
+        out[f"{id}_at"] = int(one["horizon"])
+        out[f"{id}_good"] = sum(x > 90 for x in one["each"])
+    return out
+
+
+def gate_table(found: list[dict]) -> pd.DataFrame:
+    """Remedies in gates: gates, NAND areas, pJ settled and with glitches."""
+    names = {"shrink": "linear", "shift": "shift", "exponential": "8-bit β"}
+    names |= {"slopes": WORDS["slopes"], "above": WORDS["above"]}
+    return pd.DataFrame(
+        {
+            "decay": names[r["law"]],
+            "gates": r["gates"],
+            "area, NANDs": r["area"],
+            "pJ": round(r["pj"], 3),
+            "pJ with glitches": round(r["glitch_pj"], 3),
+            "answers wrong": r["wrong"],
+        }
+        for r in found
+    )
 
 
 def trace_numbers(table: pd.DataFrame) -> Mapping[str, dict]:

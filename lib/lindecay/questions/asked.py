@@ -5,14 +5,12 @@ line says what it asks. Rows are kept in `data/reference/protocol` like all othe
 """
 
 from lindecay.questions import (
-    gatewise,
-    limits,
+    gaps,
 )
 from lindecay.studies import designs
 
 ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
-    gatewise,
-    limits,
+    gaps,
 )
 
 

@@ -158,25 +158,25 @@ def dither(m: int = FRACTION) -> OwnLaw:
     return OwnLaw("dither", decay.shrink, linear_slopes, linear_whole, shrink, timed)
 
 
-@lru_cache(maxsize=4096)
 def drawn(m: int, step: int) -> int:
     """The m bits of the shared LFSR in a step of a clip, 0 ... 2^m - 1.
 
     >>> [drawn(4, t) for t in range(6)]
-    [8, 0, 7, 8, 11, 1]
+    [1, 14, 12, 10, 2, 2]
     """
-    state = SEED if step == 0 else _state(m, step)
-    return state & (2**m - 1)
+    return _table(m, 1 << max(10, step.bit_length()))[step]
 
 
-@lru_cache(maxsize=4096)
-def _state(m: int, step: int) -> int:
-    """The register after m shifts a step."""
-    state = SEED
-    for _ in range(m * step):
-        bit = sum(state >> (16 - t) for t in TAPS) & 1
-        state = state >> 1 | bit << 15
-    return state
+@lru_cache(maxsize=16)
+def _table(m: int, steps: int) -> tuple[int, ...]:
+    """Low m bits of the register in every step; it shifts m times a step."""
+    state, out = SEED, []
+    for _ in range(steps):
+        out.append(state & (2**m - 1))
+        for _ in range(m):
+            bit = sum(state >> (16 - t) for t in TAPS) & 1
+            state = state >> 1 | bit << 15
+    return tuple(out)
 
 
 LAWS = {"slopes": slopes, "above": above, "every": every, "dither": dither}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import lindecay.energy as energy
-from lindecay import integer, sram
+from lindecay import integer, rtl, sram
 from lindecay.claims import asked
 from lindecay.claims.registry import own
 from lindecay.claims.report import report_on
@@ -133,6 +133,15 @@ def test_a_law_that_changes_lambda_refuses_one_for_each_neuron(laws):
     made = Checkpoint(ck.meta, tuple(type(ck.layers[0])(**la) for la in layers))
     with pytest.raises(Fault, match="one λ a layer"):
         sram.emulate(made, clips)
+
+
+def test_where_nothing_turns_lambda_a_timed_law_is_refused(laws):
+    net, clips = trained("every")
+    ck = net.export({"T": 24})
+    with pytest.raises(Fault, match="changes λ from step to step.*in place"):
+        sram.emulate(ck, clips, sram.MacroSpec(layout="C"))
+    with pytest.raises(Fault, match="changes λ from step to step.*Verilog"):
+        rtl.project.network(ck, clips)
 
 
 # ---- tasks

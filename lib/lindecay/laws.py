@@ -68,6 +68,14 @@ def at_step(name: str, lam, step: int):
     return law.timed(lam, step)[0] if law and law.timed else lam
 
 
+def refuse_timed(name: str, where: str) -> None:
+    """Fault where a law's λ changes from step to step and nothing there turns it."""
+    law = OWN.get(name)
+    if law is not None and law.timed is not None:
+        told = {"expected": "layout A", "found": where}
+        raise Fault(f"law {name} changes λ from step to step", **told)
+
+
 @contextmanager
 def registered(law: OwnLaw) -> Iterator[OwnLaw]:
     """Add a law for a while."""

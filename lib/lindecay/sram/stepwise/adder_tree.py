@@ -17,6 +17,7 @@ from lindecay.settings import Fault
 from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program, merge
 from lindecay.sram.ledger import Counts
+from lindecay.laws import refuse_timed
 from lindecay.sram.place.linear import plan_layer
 from lindecay.sram.place.spec import MacroSpec
 from lindecay.sram.serial.array import Array
@@ -160,6 +161,7 @@ class InPlaceMachine(TreeMachine):
         return -(-N // spec.cols)
 
     def membranes(self) -> int:
+        refuse_timed(self.ck.law, "layout C in place")
         self.home = plan_layer(self.ck, self.layer, self.spec, self.often)
         self.array = Array(self.home.bases["W"], len(self.layer.w), 2)
         machine = BitSerial(self.ck, self.layer, self.home, self.spec)

@@ -14,7 +14,7 @@ from lindecay import plots
 from lindecay.figures import EXP, LIN
 from lindecay.networks import ARMS
 from lindecay.plots import Look, Picture
-from lindecay.plots.picture import joined, legend_below
+from lindecay.plots.picture import joined
 from lindecay.questions import leaks, limits
 from lindecay.questions.gaps import asked, gap, rows
 from lindecay.results import number
@@ -44,6 +44,7 @@ LOOKS = {
     "linear, theory": Look(LIN, "--", label="linear, theory"),
     "exponential, theory": Look(EXP, "-", label="exponential, theory"),
     "exponential": Look(EXP, "", "o", label="exponential, measured"),
+    "exponential, cut": Look(EXP, ":", label="the same, cut to whole LSB"),
     "vlif held": Look(ARMS["vlif"].colour, ":", "o", open=True, label="v-LIF, β held"),
     "ldlif held": Look(
         ARMS["ldlif"].colour, ":", "s", open=True, label="LD-LIF, λ held"
@@ -115,8 +116,8 @@ def lives(found: list[dict], task: str = "match") -> dict[str, float]:
     theta = np.mean([x[0] for r in held for x in r["theta"]])
     peak = np.mean([x for r in held for x in r["peak"]])
     return {
-        "lam": float(lam),
-        "theta": float(theta),
+        "lam_held": float(lam),
+        "theta_held": float(theta),
         "peak": float(peak),
         "life_theta": math.ceil(theta / lam),
         "life_peak": math.ceil(peak / lam),
@@ -188,12 +189,13 @@ def trace_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def theory(memory: pd.DataFrame, drive: pd.DataFrame) -> tuple[Picture, Picture]:
     """What chapter 01 says, as lines, and whole-number neurons, as markers."""
-    wide = memory.pivot(index="V", columns="law", values=["theory", "steps"])
+    wide = memory.pivot(index="V", columns="law", values=["theory", "steps", "cut"])
     lines = pd.DataFrame({"V": wide.index})
     for law in ("linear", "exponential, towards rest"):
         name = law.split(",")[0]
         lines[f"{name}, theory"] = wide["theory", law].to_numpy()
         lines[law] = wide["steps", law].to_numpy()
+    lines["exponential, cut"] = wide["cut", "exponential, towards rest"].to_numpy()
     left = plots.curves(
         lines, "V", looks=LOOKS, xlabel="membrane V (LSB)", ylabel="steps until lost"
     )
@@ -220,9 +222,21 @@ def four(*panels: Picture, size=(6.5, 6.0)) -> Picture:
     def draw(axes):
         for panel, ax in zip(panels, np.ravel(axes)):
             panel.draw(ax)
-        legend_below(np.ravel(axes))
+        _legend(np.ravel(axes))
 
     return Picture(draw, joined(p.data for p in panels), size, (2, 2), {})
+
+
+def _legend(axes) -> None:
+    """Every name once, below all panels."""
+    known: dict[str, object] = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels()):
+            known.setdefault(name, handle)
+        if ax.get_legend():
+            ax.get_legend().remove()
+    place = dict(loc="outside lower center", ncols=3, fontsize=8)
+    axes[0].figure.legend(known.values(), known.keys(), **place)
 
 
 def gap_numbers(found: Mapping[str, dict]) -> dict[str, dict]:

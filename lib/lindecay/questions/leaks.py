@@ -95,6 +95,18 @@ def lifetime(name: str, v: int, parameter: int, most: int = 5000) -> int | None:
     return None
 
 
+def lifetime_cut(v: float, factor: float) -> float:
+    """Steps until β V, cut towards rest in every step, is at rest, on average.
+
+    A cut takes half an LSB more on average: V' = β V − 1/2, so it is gone after
+    ln(1 + 2 (1 − β) V) / −ln β steps.
+
+    >>> round(lifetime_cut(100, 0.9), 1)
+    28.9
+    """
+    return float(np.log1p(2 * (1 - factor) * abs(v)) / -np.log(factor))
+
+
 def lifetimes(values, lam: int, beta: int) -> pd.DataFrame:
     """Measured lifetimes beside the theory of chapter 01, a row a value and law."""
     factor, rows = beta / 2**BITS, []
@@ -105,7 +117,8 @@ def lifetimes(values, lam: int, beta: int) -> pd.DataFrame:
             decay.horizon_exponential(int(v), factor, 1.0),
         )
         for name, (parameter, theory) in laws.items():
-            told = {"law": name, "V": int(v), "theory": theory}
+            cut = lifetime_cut(v, factor) if name != "linear" else None
+            told = {"law": name, "V": int(v), "theory": theory, "cut": cut}
             rows.append(told | {"steps": lifetime(name, int(v), parameter)})
     return pd.DataFrame(rows)
 
@@ -125,10 +138,10 @@ def driven(name: str, drives, parameter: int, theta: int, steps: int) -> np.ndar
 
 
 def drives(
-    lam: int, beta: int, theta: int, most: int = 60, steps: int = 2000
+    lam: int, beta: int, theta: int, most: int = 42, steps: int = 2000
 ) -> pd.DataFrame:
     """Spikes a step over the drive, linear and exponential, with the theory's."""
-    I = np.arange(0, most)  # noqa: E741
+    I = np.arange(0, most, 2)  # noqa: E741
     factor = beta / 2**BITS
     return pd.DataFrame(
         {

@@ -11,15 +11,18 @@ import numpy as np
 import pandas as pd
 
 from lindecay import plots
+from lindecay.claims.registry import own
+from lindecay.claims.rules import RULES
 from lindecay.figures import EXP, LIN
 from lindecay.networks import ARMS
 from lindecay.plots import Look, Picture
 from lindecay.plots.picture import joined
 from lindecay.questions import leaks, limits
 from lindecay.questions.gaps import asked, gap, rows
-from lindecay.results import number
+from lindecay.results import Result, number
 from lindecay.studies import paired
 
+SAYS = {"differs": "no", "unresolved": "not resolved"}  # else the bound holds
 WORDS = {  # arm or remedy -> as the tables name it
     "neuron": "λ for each neuron",
     "neuron_vlif": "v-LIF, β for each neuron",
@@ -201,7 +204,7 @@ def theory(memory: pd.DataFrame, drive: pd.DataFrame) -> tuple[Picture, Picture]
     )
     right = plots.curves(
         drive, "drive", looks=LOOKS, xlabel="drive I (LSB a step)",
-        ylabel="spikes a step", legend=False,
+        ylabel="membrane after 48 steps", legend=False,
     )  # fmt: skip
     return left, right
 
@@ -242,6 +245,22 @@ def _legend(axes) -> None:
 def gap_numbers(found: Mapping[str, dict]) -> dict[str, dict]:
     """Gaps with their stamps, by id."""
     return {id: told(one) for id, one in found.items()}
+
+
+def expected(found: Mapping[str, Result], chapter: str = "10_limits") -> pd.DataFrame:
+    """What was expected before the rows, its bound, and what was found."""
+    out = []
+    for claim in own().values():
+        if claim.chapter == chapter:
+            read = {id: found[id] for id in claim.reads}
+            made, ours = RULES["bounded"](claim, read, ""), found[claim.reads[0]]
+            band = ours.interval
+            told = f" ({band[0]:.1f} to {band[1]:.1f})" if band else ""
+            row = {"expected: LD-LIF, or its remedy,": claim.says}
+            row |= {"bound": f"{claim.args['side']} {claim.args['bound']:g}"}
+            row |= {"found": f"{ours.text()}{told}"}
+            out.append(row | {"holds": SAYS.get(made.verdict, "yes")})
+    return pd.DataFrame(out)
 
 
 def start_numbers(found: Mapping[str, dict]) -> dict[str, dict]:

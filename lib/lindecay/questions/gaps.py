@@ -86,10 +86,15 @@ def starts(found: list[dict]) -> dict[str, dict]:
     return out
 
 
+def every_gap(main: list[dict], cures: list[dict]) -> dict[str, dict]:
+    """All gaps with their intervals, by result id."""
+    return main_gaps(main) | cure_gaps(main, cures)
+
+
 def follows() -> Mapping[str, float]:
     """What the committed rows imply, by result id: points, rounded as published."""
     main, cures = rows("limits"), rows("limits-cures")
     if not main or not cures:
         return {}
-    found = main_gaps(main) | cure_gaps(main, cures)
+    found = every_gap(main, cures)
     return {id: round(told["mean"], 2) for id, told in found.items()}

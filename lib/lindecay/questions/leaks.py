@@ -1,7 +1,7 @@
 """One neuron under every leak: what it remembers, ignores and draws, and for how much.
 
     memory   steps until a membrane V is at rest:  ⌈V/λ⌉,  or βⁿ V below one LSB
-    drive    spikes a step under a constant drive: (I − λ)+/θ, or none below θ(1 − β)
+    drive    what a constant drive I gathers: nothing up to λ, or up to I/(1 − β)
     trace    y ← β y + x, an exponential synapse's response, by a membrane of whole bits
     bill     cycles and picojoules of one update in a full array of 256 neurons
 
@@ -126,30 +126,28 @@ def lifetimes(values, lam: int, beta: int) -> pd.DataFrame:
 # ---- drive
 
 
-def driven(name: str, drives, parameter: int, theta: int, steps: int) -> np.ndarray:
-    """Spikes a step under constant drives [n], reset by subtraction."""
+def gathered(name: str, drives, parameter: int, steps: int) -> np.ndarray:
+    """Membranes after so many steps of constant drives [n], from rest, no threshold."""
     drives = np.asarray(drives, np.int64)
-    v, spikes = 0 * drives, 0 * drives
+    v = 0 * drives
     for t in range(steps):
-        u = LEAKS[name].step(v, 0 * drives + parameter, t) + drives
-        spikes += u > theta
-        v = np.where(u > theta, u - theta, u)
-    return spikes / steps
+        v = LEAKS[name].step(v, 0 * drives + parameter, t) + drives
+    return v
 
 
-def drives(
-    lam: int, beta: int, theta: int, most: int = 42, steps: int = 2000
-) -> pd.DataFrame:
-    """Spikes a step over the drive, linear and exponential, with the theory's."""
-    I = np.arange(0, most, 2)  # noqa: E741
-    factor = beta / 2**BITS
+def drives(lam: int, beta: int, most: int = 24, steps: int = 48) -> pd.DataFrame:
+    """What drives gather, linear and exponential, beside the closed forms.
+
+    Linear: I + (n − 1)(I − λ)+; exponential: I (1 − βⁿ)/(1 − β).
+    """
+    I, factor = np.arange(most + 1), beta / 2**BITS  # noqa: E741
     return pd.DataFrame(
         {
             "drive": I,
-            "linear": driven("linear", I, lam, theta, steps),
-            "exponential": driven("exponential, towards rest", I, beta, theta, steps),
-            "linear, theory": decay.rate_linear(I, lam, theta),
-            "exponential, theory": decay.rate_exponential(I, factor, theta),
+            "linear": gathered("linear", I, lam, steps),
+            "exponential": gathered("exponential, towards rest", I, beta, steps),
+            "linear, theory": I + (steps - 1) * np.maximum(I - lam, 0),
+            "exponential, theory": I * (1 - factor**steps) / (1 - factor),
         }
     )
 
@@ -270,7 +268,9 @@ def bills(steps: int = 32) -> pd.DataFrame:
             told |= {"additions": counts.adder_ops / updates}
             told |= {"decay_pj": decays / updates, "update_pj": whole / updates}
             rows.append(told)
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    found.attrs = {"neurons": ck.layers[0].out, "bits": ck.B}
+    return found
 
 
 def beside(name: str) -> float:

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
+from lindecay.laws import refuse_timed
 from lindecay.settings import Fault
 from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program, merge
 from lindecay.sram.ledger import Counts
-from lindecay.laws import refuse_timed
 from lindecay.sram.place.linear import plan_layer
 from lindecay.sram.place.spec import MacroSpec
 from lindecay.sram.serial.array import Array

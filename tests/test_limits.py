@@ -197,6 +197,14 @@ def test_a_trained_arm_of_the_study_is_its_integers(laws, arm):
         assert np.array_equal(U, layer.U) and np.array_equal(S, layer.S)
 
 
+def test_below_the_critical_rate_no_mean_drive_passes_lambda():
+    made = tasks_made.make("rate", 100, 100, 0)
+    ck = limits.exported(limits.trained("ldlif", made, 4.0, 0, epochs=1), made)
+    rate, layer = limits.critical_rate(ck) / 1000, ck.layers[0]
+    drives = [rate * 2 * sum(max(int(x), 0) for x in row[:8]) for row in layer.w]
+    assert max(drives) == pytest.approx(layer.row("lam")[0])
+
+
 def test_open_decays_learn_in_every_arm(laws):
     made = tasks_made.make("rate", 100, 100, 0)
     for arm in (*limits.MAIN[1:], *limits.CURES):

@@ -204,7 +204,7 @@ def theory(memory: pd.DataFrame, drive: pd.DataFrame) -> tuple[Picture, Picture]
     )
     right = plots.curves(
         drive, "drive", looks=LOOKS, xlabel="drive I (LSB a step)",
-        ylabel="membrane after 48 steps", legend=False,
+        ylabel="membrane gathered (LSB)", legend=False,
     )  # fmt: skip
     return left, right
 

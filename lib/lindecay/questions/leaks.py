@@ -23,6 +23,7 @@ from lindecay.questions import remedies
 
 BITS = 8  # of β
 TOP, LOW = 2**9 - 1, -(2**9)  # what a membrane of 10 bits holds
+GATHER = 48  # steps of a constant drive
 MEAN = 2  # LSB a step that every linear law of the bill takes off where V is small
 
 
@@ -135,7 +136,7 @@ def gathered(name: str, drives, parameter: int, steps: int) -> np.ndarray:
     return v
 
 
-def drives(lam: int, beta: int, most: int = 24, steps: int = 48) -> pd.DataFrame:
+def drives(lam: int, beta: int, most: int = 24, steps: int = GATHER) -> pd.DataFrame:
     """What drives gather, linear and exponential, beside the closed forms.
 
     Linear: I + (n − 1)(I − λ)+; exponential: I (1 − βⁿ)/(1 − β).

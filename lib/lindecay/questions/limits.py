@@ -125,6 +125,17 @@ def accuracy(ck: Checkpoint, made: Made) -> float:
     return 100 * float((counts.sum(1).argmax(1) == made.clips.labels).mean())
 
 
+def critical_rate(ck: Checkpoint, lines: int = tasks_made.LINES) -> float:
+    """Spikes a line in a thousand steps whose mean drive is λ, in the keenest neuron.
+
+    Below it nothing accumulates on average in any hidden neuron: λ over the sum of a
+    neuron's positive weights from the first `lines` inputs.
+    """
+    layer = ck.layers[0]
+    drive = np.maximum(layer.w[:, :lines].astype(int), 0).sum(1) << ck.f
+    return 1000 * float((layer.row("lam") / np.maximum(drive, 1)).min())
+
+
 @dataclass(frozen=True)
 class Point:
     """One arm at one knob of one task: tuned, then trained from five seeds."""

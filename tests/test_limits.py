@@ -5,11 +5,12 @@ import pytest
 import torch
 
 import lindecay.energy as energy
-from lindecay import integer, rtl, sram
+from lindecay import integer, kernels, rtl, sram
 from lindecay.claims import asked
 from lindecay.claims.registry import own
 from lindecay.claims.report import report_on
 from lindecay.claims.rules import RULES
+from lindecay.kernels import plain
 from lindecay.networks import Mlp, MlpSpec
 from lindecay.pages import limits as page
 from lindecay.quantization import Checkpoint, Grid
@@ -57,6 +58,30 @@ def test_a_remedy_is_the_same_in_training_integers_and_array(laws, name):
         assert np.array_equal(mine.U, theirs.U) and np.array_equal(mine.V, theirs.V)
         assert (mine.clears, mine.clamps) == (theirs.clears, theirs.clamps)
     assert energy.bill(run).of("decay") > 0
+
+
+@pytest.mark.parametrize("name", [*NAMES, "rows"])
+def test_the_adjoint_that_is_written_out_is_autograd_s(laws, name, monkeypatch):
+    """Gradients of the current, of λ and of the first state, step by step and not."""
+    torch.manual_seed(0)
+    law = "above" if name == "rows" else name
+    rule = kernels.Rule(law, clamp=(-60, 60), slope=2.0, scale=20.0)
+    many = torch.randint(1, 9, (5,)).float() if name == "rows" else torch.tensor(7.0)
+    found = []
+    for quick in (True, False):
+        monkeypatch.setattr(plain, "written_out", lambda *_, q=quick: q)
+        given = torch.Generator().manual_seed(1)
+        current = torch.randint(-30, 40, (25, 4, 5), generator=given).float()
+        state = torch.randint(-20, 20, (4, 5), generator=given).float()
+        inputs = [x.clone().requires_grad_() for x in (current, many, state)]
+        S, U = plain.loop(
+            inputs[0], inputs[1], None, torch.tensor(20.0), inputs[2], rule
+        )
+        weights = torch.linspace(-1, 1, U.numel()).reshape(U.shape)
+        (S * weights + 0.01 * U * weights).sum().backward()
+        found.append([S.detach(), U.detach(), *(x.grad for x in inputs)])
+    for mine, theirs in zip(*found):
+        assert torch.allclose(mine, theirs, rtol=1e-4, atol=1e-5) and theirs.any()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -295,7 +295,7 @@ def test_gates_of_a_remedy_are_its_law_on_every_membrane(laws, name):
 def made_row(arm, accuracy, task="rate", knob=30, held=False):
     row = {"task": task, "knob": knob, "arm": arm, "held": held, "horizon": 4.0}
     row |= {"accuracy": accuracy, "lam": [[2.0, 1.0]], "theta": [[52, 35]]}
-    return row | {"peak": [301.0]}
+    return row | {"peak": [301.0], "beta": [[240.0, 240.0]]}
 
 
 def test_a_gap_is_paired_by_seed():
@@ -307,10 +307,13 @@ def test_a_gap_is_paired_by_seed():
     assert told["interval"][1] - 10 == pytest.approx(reach, rel=1e-5)
 
 
-def test_lives_are_theta_and_peak_over_lambda():
-    rows = [made_row("ldlif", [70.0, 71.0], "match", 16, held=True)]
-    told = page.lives(rows)
+def test_lives_are_theta_and_peak_over_lambda_and_what_a_product_leaves():
+    rows = [
+        made_row(a, [70.0, 71.0], "match", 16, held=True) for a in ("ldlif", "vlif")
+    ]
+    told = page.lives(rows, delay=2)
     assert (told["life_theta"], told["life_peak"]) == (26, 151)
+    assert told["left"] == pytest.approx(301 * (240 / 256) ** 2)
 
 
 def test_arms_stand_side_by_side():

@@ -109,22 +109,45 @@ def told(found: dict, **more) -> dict:
     return number(round(found["mean"], 2), interval=(low, high), **stamp, **more)
 
 
-def lives(found: list[dict], task: str = "match") -> dict[str, float]:
-    """⌈θ/λ⌉ and ⌈V/λ⌉ of the linear arm whose decay is held, V as it was left.
+def lives(found: list[dict], task: str = "match", delay: int = 32) -> dict[str, float]:
+    """What theory says of the arms whose decay is held, from the membranes they left.
 
-    theta: of the hidden layer; peak: its largest |V| where the delay begins, mean.
+    Returns ⌈θ/λ⌉ and ⌈V/λ⌉ of the linear arm and, of the exponential one, β^delay V;
+    V: the hidden layer's largest |V| where the delay begins, mean over clips and seeds.
     """
-    held = [r for r in found if r["held"] and (r["task"], r["arm"]) == (task, "ldlif")]
-    lam = np.mean([x[0] for r in held for x in r["lam"]])
-    theta = np.mean([x[0] for r in held for x in r["theta"]])
-    peak = np.mean([x for r in held for x in r["peak"]])
+    lam, theta, peak = (
+        _held(found, task, "ldlif", k) for k in ("lam", "theta", "peak")
+    )
+    beta, other = (_held(found, task, "vlif", k) for k in ("beta", "peak"))
     return {
-        "lam_held": float(lam),
-        "theta_held": float(theta),
-        "peak": float(peak),
+        "lam_held": lam,
+        "theta_held": theta,
+        "peak": peak,
         "life_theta": math.ceil(theta / lam),
         "life_peak": math.ceil(peak / lam),
+        "left": other * (beta / 256) ** delay,
     }
+
+
+def _held(found: list[dict], task: str, arm: str, key: str) -> float:
+    """Mean of the hidden layer's value over the rows of an arm whose decay is held."""
+    rows = [r for r in found if r["held"] and (r["task"], r["arm"]) == (task, arm)]
+    return float(np.mean([np.ravel(x)[0] for r in rows for x in r[key]]))
+
+
+def held_numbers(table: pd.DataFrame) -> dict[str, dict]:
+    """Accuracies of the arms whose decay is held, at the points the text names."""
+    named = table.set_index(["task", "knob", "arm"])
+    out = {}
+    for task, knob, arm in [
+        ("match", 32, "vlif"), ("match", 64, "vlif"), ("match", 64, "ldlif"),
+        ("rate", 10, "ldlif"), ("rate", 10, "vlif"),
+    ]:  # fmt: skip
+        row = named.loc[(task, knob, f"{arm} held")]
+        band = (round(row.low, 1), round(row.high, 1))
+        told = {"unit": "%", "digits": 1, "interval": band, "n": len(limits.SEEDS)}
+        out[f"limits.held_{task}{knob}_{arm}"] = number(round(row.accuracy, 2), **told)
+    return out
 
 
 def remedies(main: list[dict], cures: list[dict], bills: pd.DataFrame) -> pd.DataFrame:
@@ -267,7 +290,7 @@ def start_numbers(found: Mapping[str, dict]) -> dict[str, dict]:
     """The best start of each arm: accuracy, how many seeds above nine in ten."""
     out = {}
     for name, one in found.items():
-        id = f"limits.start_{name.replace(' ', '_')}"
+        id = f"limits.start_{name}"
         pct = {"unit": "%", "digits": 1, "n": len(one["each"])}
         out[id] = number(round(one["mean"], 2), **pct)
         out[f"{id}_at"] = int(one["horizon"])

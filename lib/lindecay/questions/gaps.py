@@ -72,13 +72,13 @@ def cure_gaps(main: list[dict], cures: list[dict]) -> dict[str, dict]:
 
 
 def starts(found: list[dict]) -> dict[str, dict]:
-    """The best start of each arm and length, judged after the fact: a ceiling.
+    """The best start of each arm, judged after the fact: a ceiling.
 
-    Returns {arm or "arm long": mean, best horizon, accuracies of that start}.
+    Returns {arm: mean, best horizon, accuracies of that start}.
     """
     out: dict[str, dict] = {}
     for row in found:
-        name = row["arm"] + (" long" if row["epochs"] > limits.EPOCHS else "")
+        name = row["arm"]
         mean = float(np.mean(row["accuracy"]))
         if name not in out or mean > out[name]["mean"]:
             each = row["accuracy"]

@@ -721,13 +721,15 @@ def test_our_own_claims_are_judged_like_the_paper_s():
     )
     made = claims.report_on("quick", here, {})
     told = {row.id: row.verdict for row in made.ours}
-    assert told == {
+    read = {
         "own-row-wide": "trend-only",
         "own-linear-law": "unresolved",
         "own-shift": "holds-in-our-array",
         "own-idle": "trend-only",
         "own-floor": "differs",
     }
+    assert read.items() <= told.items()  # the open questions' read other numbers
+    assert {told[id] for id in told.keys() - read} <= {"not-attempted"}
     assert all(id in page.own_html(made) for id in told)
     for claim in registry.own().values():
         assert set(claim.assumes) <= set(assumptions.load())

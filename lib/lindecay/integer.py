@@ -18,7 +18,7 @@ from numba import njit
 
 from lindecay.checkpoints import CLIPS, LAWS, RESETS, Checkpoint, Layer, Synapse, pair
 from lindecay.events import Clips
-from lindecay.laws import OWN
+from lindecay.laws import OWN, at_step
 from lindecay.settings import Fault
 
 AT_ONCE = 2**24  # currents held at a time where bundles are added up
@@ -287,7 +287,8 @@ def _by_hand(ck: Checkpoint, layer: Layer, current, v, U, V, S, first) -> tuple:
     theta, lam = (layer.row(k).astype(np.int64) for k in ("theta", "lam"))
     clears = clamps = 0
     for t in range(current.shape[1]):
-        rest = OWN[ck.law].whole(v.astype(np.int64), lam)
+        here = at_step(ck.law, lam, first + t)
+        rest = OWN[ck.law].whole(v.astype(np.int64), here)
         clears += int(((v != 0) & (rest == 0)).sum())
         raw = rest - theta * ((v > theta) & (ck.reset == "late")) + current[:, t]
         u = raw.clip(ck.v_min, ck.v_max)

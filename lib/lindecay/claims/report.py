@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lindecay.claims import audit, changelog, follows, given, page, sealed, stamps
+from lindecay.claims import (
+    asked,
+    audit,
+    changelog,
+    follows,
+    given,
+    page,
+    sealed,
+    stamps,
+)
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
 from lindecay.claims.registry import VERDICTS, load, own
@@ -143,6 +152,8 @@ def report_on(
         problems += audit.unknown() + audit.unused(here) + audit.source_text()
         problems += [Problem("stale", *told) for told in stamps.stale(here, profile)]
         notes += stamps.untraceable(here, profile)
+        wrong = [*asked.contradictions(here), *asked.contradictions(kept)]
+        problems += [Problem("inconsistent", *told) for told in wrong]
     ours = [judge(c, here, kept, profile)[0] for c in own().values()]
     return Report(profile, list(rows.values()), problems, notes, ours)
 

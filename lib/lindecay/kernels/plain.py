@@ -98,6 +98,19 @@ class Own(torch.autograd.Function):
         return g * dv, (g * dlam).sum_to_size(lam.shape), None
 
 
+class Timed(torch.autograd.Function):
+    """λ of one step, with the slope that its law states."""
+
+    @staticmethod
+    def forward(ctx, lam, law, t):
+        value, ctx.slope = law.timed(lam, t)
+        return value
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.slope, None, None
+
+
 def decayed(v: Tensor, lam: Tensor, beta: Tensor, rule: Rule) -> Tensor:
     """One step of the rule's law; the identity for laws that act after integration."""
     if rule.law == "shrink":
@@ -159,17 +172,71 @@ def settle(u: Tensor, spikes: Tensor, theta: Tensor, rule: Rule) -> Tensor:
     return u * (1 - held) if rule.reset == "zero" else u
 
 
+class OwnLoop(torch.autograd.Function):
+    """`loop` for a law of one's own, adjoint written out: slopes of all steps at once.
+
+    g_U[t] = g_S[t] σ'[t] + ∂L/∂U[t] + g_V[t],  g_V[t−1] = g_U[t] · inside · ∂V'/∂V
+    """
+
+    @staticmethod
+    def forward(ctx, current, lam, theta, state, rule):
+        law = OWN[rule.law]
+        before, U, S = (torch.empty_like(current) for _ in range(3))
+        told = [law.timed(lam, t) if law.timed else (lam, 1.0) for t in range(len(U))]
+        v, low, high = state, *(rule.clamp or (-math.inf, math.inf))
+        for t, now in enumerate(current):
+            before[t] = v
+            u = torch.clamp(law.step(v, told[t][0]) + now, low, high, out=U[t])
+            torch.gt(u, theta, out=S[t])
+            v = u - S[t] * theta
+        each = torch.stack([pair[0] for pair in told])
+        each = each.reshape(len(U), *[1] * (current.dim() - 1 - lam.dim()), *lam.shape)
+        ctx.save_for_backward(before, U, each, lam, theta)
+        ctx.rule, ctx.slopes = rule, [pair[1] for pair in told]
+        return S, U
+
+    @staticmethod
+    def backward(ctx, g_S, g_U):
+        before, U, each, lam, theta = ctx.saved_tensors
+        rule = ctx.rule
+        dv, dlam = OWN[rule.law].slopes(before, each)
+        x = (U - theta) / rule.scale
+        g_U = g_U + g_S * surrogate_slope(x, rule.surrogate, rule.slope) / rule.scale
+        if rule.clamp is not None:
+            inside = ((U > rule.clamp[0]) & (U < rule.clamp[1])).to(U.dtype)
+        else:
+            inside = torch.ones_like(U)
+        g_I, g_v = torch.empty_like(U), torch.zeros_like(U[0])
+        for t in range(len(U) - 1, -1, -1):
+            torch.mul(g_U[t] + g_v, inside[t], out=g_I[t])
+            g_v = g_I[t] * dv[t]
+        shape = [len(U), *[1] * (U.dim() - 1)]
+        slope = torch.tensor(ctx.slopes, dtype=U.dtype).reshape(shape)
+        g_lam = (g_I * dlam * slope).sum_to_size((1, *each.shape[1:]))
+        return g_I, g_lam.reshape(lam.shape), None, g_v, None
+
+
+def written_out(rule, theta, fire) -> bool:
+    """Whether `OwnLoop` serves: the usual reset, a threshold that learns nothing."""
+    usual = rule.reset == "subtract" and rule.detach_reset and not rule.delayed
+    return rule.law in OWN and usual and fire is None and not theta.requires_grad
+
+
 def loop(current, lam, beta, theta, state, rule, fire=None):
     """current [T, B, N] -> spikes, U [T, B, N].
 
     unbind(0), not current[t]: indexing makes the backward pass quadratic in T.
     """
+    if len(current) and written_out(rule, theta, fire):
+        return OwnLoop.apply(current, lam, theta, state, rule)
     v, out = state, []
+    own = OWN.get(rule.law)
     s = None
     if rule.delayed:  # the spike that the given state has just fired
         s = fired(v, theta, rule, fire)
-    for now in current.unbind(0):
-        u, s, v = step(v, s, now, lam, beta, theta, rule, fire)
+    for t, now in enumerate(current.unbind(0)):
+        here = Timed.apply(lam, own, t) if own and own.timed else lam
+        u, s, v = step(v, s, now, here, beta, theta, rule, fire)
         out.append((s, u))
     if not out:
         return current * 1.0, current * 1.0

@@ -128,14 +128,14 @@ class SpikingLayer(nn.Module):
 
         mean, var: of the currents, [neurons]; of a normalised layer.
         """
+        whole, open_ = self.neurons.whole, self.neurons.decays == "open"
+        parameter = self.raw if open_ else self.decay
         if not self.normalised:
             unit = self.unit
             theta = unit.round()
-            return {"theta": theta} | self.neurons.rows(self.decay, unit, theta)
+            return {"theta": theta} | self.neurons.rows(parameter, unit, theta)
         unit, mean = self._measured(mean, var)
-        whole, open_ = self.neurons.whole, self.neurons.decays == "open"
         rows = {"theta": whole(unit), "bias": whole(self.shift * unit - mean)}
-        parameter = self.raw if open_ else self.decay
         return rows | self.neurons.rows(parameter, unit, rows["theta"])
 
     @property

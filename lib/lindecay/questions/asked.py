@@ -4,10 +4,16 @@ A study is a generator of tasks that make their own rows (`designs.Asked`); its 
 line says what it asks. Rows are kept in `data/reference/protocol` like all others.
 """
 
-from lindecay.questions import damage
+from lindecay.questions import (
+    damage,
+    gaps,
+)
 from lindecay.studies import designs
 
-ROOMS: tuple = (damage,)  # modules with STUDIES: name -> generator of tasks
+ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
+    damage,
+    gaps,
+)
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lindecay.events import Clips
+from lindecay.laws import refuse_timed
 from lindecay.quantization import Checkpoint
 from lindecay.rtl import bench, words
 from lindecay.rtl.emulator import LayerMachine, MacroSpec, build, emulate
@@ -54,6 +55,7 @@ def simulable(machines: list) -> None:
 
 def chained(ck: Checkpoint) -> None:
     """Fault unless every layer is fully connected and reads the one before."""
+    refuse_timed(ck.law, "Verilog, whose λ is a register that stays")
     for i, layer in enumerate(ck.layers):
         plain = layer.kind == "linear" and not (layer.more or layer.delay)
         plain &= layer.source in (None, i - 1) and layer.pool == 1

@@ -14,13 +14,14 @@ import numpy as np
 from lindecay.checkpoints import Checkpoint
 from lindecay.events import Clips
 from lindecay.integer import LayerTrace, Walk
+from lindecay.laws import OWN
 from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program
 from lindecay.sram.ledger import Counts, Ledger
 from lindecay.sram.place.spec import MacroSpec
 from lindecay.sram.place.wiring import joined
 from lindecay.sram.serial.array import Array
-from lindecay.sram.serial.machine import LayerMachine
+from lindecay.sram.serial.machine import LayerMachine, turned
 from lindecay.sram.serial.macro import build, most_events, now
 from lindecay.sram.serial.planes import unpack
 from lindecay.sram.serial.tiles import TiledMachine
@@ -69,10 +70,17 @@ class BitMachine:
             latch[:] = False
         self.go("clear", self.machine.programs["clear"])
 
-    def step(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One time step: U, V and fired columns."""
+    def _schedule(self, t: int) -> list[str]:
+        """What step t does: a decay whose λ is turned to 0 stays out."""
+        law = OWN.get(self.machine.law)
+        timed = law is not None and law.timed is not None
+        runs = not timed or turned(self.machine, self.home.registers, t)
+        return [n for n in self.machine.schedule if runs or n != "decay"]
+
+    def step(self, events: np.ndarray, t: int) -> tuple:
+        """Time step t of a clip: U, V and fired columns."""
         U = fired = None
-        for name in self.machine.schedule:
+        for name in self._schedule(t):
             if name == "fire":
                 U = self.home.peek("V", self.plan.B)
             before = self.home.peek("V", self.plan.B)
@@ -125,7 +133,7 @@ class Bits:
             if t == 0:
                 part.clear()
             held = mine >= 0
-            for whole, own in zip((self.U, self.V, self.S), part.step(seen)):
+            for whole, own in zip((self.U, self.V, self.S), part.step(seen, t)):
                 whole[c, t, mine[held]] = own[held]
         self.sops += int(self.machine.wires.fan[self._entries(events)].sum())
 

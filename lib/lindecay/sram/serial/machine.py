@@ -10,6 +10,8 @@ value for the layer, otherwise they are rows.
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
+from lindecay.laws import at_step
+from lindecay.settings import Fault
 from lindecay.sram.isa import programs as microcode
 from lindecay.sram.isa.encoding import encode
 from lindecay.sram.isa.programs import Cycle, Program
@@ -165,6 +167,24 @@ class LayerMachine:
         order = {m: first + 2 * i for i, m in enumerate(self.plan.merges)}
         rows = [(m.round, m.dst, m.src, order[m], m.sent) for m in self.merges]
         return np.array(rows, np.int64).reshape(-1, 5)
+
+
+def turned(machine: LayerMachine, registers, step: int) -> bool:
+    """Turn the register of λ to this step's value; whether the decay runs at all.
+
+    registers: an array or dict whose first entry, or "lam", is broadcast as λ.
+
+    Raises:
+        Fault: λ lies in rows, and the step asks for another one than those or 0.
+    """
+    lam = machine.layer.row("lam").astype(np.int64)
+    here = at_step(machine.law, lam, step)
+    registers["lam" if isinstance(registers, dict) else 0] = here[0]
+    rows = "L" in machine._rows_held()
+    if rows and here.any() and (here != lam).any():
+        told = {"expected": "one λ a layer", "found": "λ of each neuron in rows"}
+        raise Fault(f"law {machine.law} changes λ from step to step", **told)
+    return bool(here.any())
 
 
 def _sums(program: Program) -> list[int]:

@@ -9,6 +9,7 @@ and ledgers out.
 import numpy as np
 
 from lindecay.integer import LayerTrace
+from lindecay.laws import OWN
 from lindecay.sram.isa.encoding import (
     A_ROW,
     ADD_T,
@@ -20,7 +21,7 @@ from lindecay.sram.isa.encoding import (
 )
 from lindecay.sram.ledger import FIELDS, PROGRAMS, Ledger
 from lindecay.sram.serial import sliced
-from lindecay.sram.serial.machine import ID, ONE, LayerMachine
+from lindecay.sram.serial.machine import ID, ONE, LayerMachine, turned
 from lindecay.sram.serial.planes import COLUMNS, WORDS, aligned, pack
 
 _F = {name: i for i, name in enumerate(FIELDS)}
@@ -102,6 +103,8 @@ class Runner:
         columns = np.bitwise_count(self.held[4].reshape(-1, WORDS)).sum(1)
         last = (self._runs(), columns.astype(np.int64))
         self.ways = sliced.Ways(*told, *more, len(ONE), *last)
+        still = [i for i in order if PROGRAMS[i] != "decay"]
+        self.idle = self.ways._replace(schedule=np.array(still, np.int64))
         self.most = int(np.diff(wires.first).max(initial=1))
 
     def _runs(self) -> np.ndarray:
@@ -126,9 +129,19 @@ class Runner:
 
     def go(self, indptr, channel, clips: tuple, times: tuple) -> None:
         """Some clips through some steps; events as CSR over (clip, step)."""
+        law = OWN.get(self.tile.law)
+        if law is None or law.timed is None:
+            return self._go(self.ways, indptr, channel, clips, times)
+        for c in range(*clips):
+            for t in range(*times):
+                runs = turned(self.tile, self.code.registers, t)
+                ways = self.ways if runs else self.idle
+                self._go(ways, indptr, channel, (c, c + 1), (t, t + 1))
+
+    def _go(self, ways, indptr, channel, clips: tuple, times: tuple) -> None:
         sliced.run(
             clips, times, self.steps, indptr, channel, self.cells, self.code,
-            self.shape, self.ways, self.work, self.seen, self.tile.plan.B,
+            self.shape, ways, self.work, self.seen, self.tile.plan.B,
             self.tile.law != "floor_after", self.counts,
         )  # fmt: skip
 

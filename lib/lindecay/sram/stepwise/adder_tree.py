@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from lindecay.checkpoints import Checkpoint, Layer
+from lindecay.laws import refuse_timed
 from lindecay.settings import Fault
 from lindecay.sram.isa.language import SPACES
 from lindecay.sram.isa.programs import Program, merge
@@ -160,6 +161,7 @@ class InPlaceMachine(TreeMachine):
         return -(-N // spec.cols)
 
     def membranes(self) -> int:
+        refuse_timed(self.ck.law, "layout C in place")
         self.home = plan_layer(self.ck, self.layer, self.spec, self.often)
         self.array = Array(self.home.bases["W"], len(self.layer.w), 2)
         machine = BitSerial(self.ck, self.layer, self.home, self.spec)

@@ -4,9 +4,14 @@ A study is a generator of tasks that make their own rows (`designs.Asked`); its 
 line says what it asks. Rows are kept in `data/reference/protocol` like all others.
 """
 
+from lindecay.questions import (
+    scale,
+)
 from lindecay.studies import designs
 
-ROOMS: tuple = ()  # modules with STUDIES: name -> generator of tasks
+ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
+    scale,
+)
 
 
 def register() -> None:

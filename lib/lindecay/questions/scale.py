@@ -1,0 +1,160 @@
+"""Accuracy against size: does the linear leak lose more as a network grows?
+
+    drop = accuracy(v-LIF) - accuracy(LD-LIF), same seed, same clips, size by size
+
+Short runs: few clips, few epochs, coarse bins. Both arms start from the same three
+horizons, tried on two held-out speakers; sizes are judged on two other speakers. No
+test clip of a recording is read. N-MNIST's widths stand in `studies.designs` (sizes).
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from lindecay import integer, results, training
+from lindecay.networks.speech import SpeechSpec
+from lindecay.quantization import Checkpoint, Grid
+from lindecay.questions import deeper, recurrent
+from lindecay.settings import profile
+from lindecay.studies.protocol import rounded
+from lindecay.training import gestures
+
+ARMS = ("vlif", "ldlif")
+SEEDS = (0, 1, 2)
+HORIZONS = (4.0, 12.0, 36.0)  # steps of 28 ms
+CHOSEN = {  # by scale-tune: (arm, recurrent) -> start horizon
+    ("vlif", False): 12.0,
+    ("vlif", True): 12.0,
+    ("ldlif", False): 12.0,
+    ("ldlif", True): 12.0,
+}
+EPOCHS, CLIPS = 6, 1500
+GESTURES = {"epochs": 6, "clips": 220, "beta": 0.72}  # 0.85 a bin half as long
+GRID = Grid(weight_bits=4, membrane_bits=12, fraction_bits=2)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network, trained once and judged once."""
+
+    study: str
+    data: str  # shd | commands | gestures
+    arm: str
+    seed: int
+    size: int  # neurons of each hidden layer, or convolutions
+    recurrent: bool = False
+    horizon: float = 12.0
+    fold: int = 1  # of SHD's speakers: who judges
+
+    @property
+    def key(self) -> str:
+        """Readable and unique; rows are merged by it."""
+        return ",".join(f"{k}={v}" for k, v in asdict(self).items())
+
+    @property
+    def net(self) -> str:
+        """The network in a word or two."""
+        if self.data == "gestures":
+            return f"CNN, {self.size} convolutions"
+        return ("recurrent" if self.recurrent else "feed-forward") + f" {self.size}"
+
+    def plan(self) -> training.Plan:
+        """The run behind the task."""
+        return _gestures(self) if self.data == "gestures" else _words(self)
+
+    def judged(self) -> tuple[str, object]:
+        """Who judges, and their clips."""
+        if self.data == "gestures":
+            return "unseen users", deeper.stand_in("test")
+        if self.data == "commands":
+            return "unseen voices", recurrent.clips_for("commands", "test")
+        plan = self.plan()
+        clips = plan.clips()
+        return f"fold {self.fold}", clips.subset(plan.split(clips)[1])
+
+    def row(self) -> dict:
+        """Train if need be, run the integers, and say what came out."""
+        began = time.process_time()
+        folder = training.train(self.plan(), quiet=True)
+        spent = time.process_time() - began
+        who, clips = self.judged()
+        ck = Checkpoint.load(folder / "checkpoint.npz")
+        trace = integer.run(ck, clips, record=False)
+        right = clips.labels == trace.predictions
+        told = asdict(self) | {"key": self.key, "net": self.net, "judged": who}
+        told |= {"source": clips.source, "sha256": clips.sha256}
+        told |= {"judged_clips": len(clips), "accuracy": 100 * float(right.mean())}
+        told |= {"sops": sum(s.sops for s in trace.layers) / len(clips)}
+        told["spikes"] = [s.spikes / len(clips) for s in trace.layers]
+        told |= {"commit": results.commit(), "train_cpu_s": round(spent, 1)}
+        told["loss"] = training.curve(self.plan())[-1]["loss"]
+        told |= {"labels": _text(clips.labels)}
+        return rounded(told) | {"predictions": _text(trace.predictions)}
+
+
+def _text(classes: np.ndarray) -> str:
+    """Classes as characters, one a clip: 35 words are more than the alphabet.
+
+    >>> _text(np.array([0, 9, 34]))
+    '09R'
+    """
+    return (np.asarray(classes, np.uint8) + 48).tobytes().decode()
+
+
+def _words(task: Task) -> training.Plan:
+    chosen = training.arm(task.arm)
+    spec = SpeechSpec(
+        chosen.law,
+        horizon=task.horizon,
+        grid=GRID,
+        hidden=(task.size, task.size),
+        classes=20 if task.data == "shd" else 35,
+        decays="open",
+    )
+    sizes = replace(profile("paper"), epochs=EPOCHS, batch=128)
+    how = {"network_spec": spec, "fold": task.fold, "most": CLIPS, "watch": False}
+    how |= {"recurrent": task.recurrent, "words": task.data}
+    return recurrent.Plan(task.arm, task.seed, sizes, **how)
+
+
+def _gestures(task: Task) -> training.Plan:
+    whole = gestures.plan("paper", task.arm, task.seed)
+    sizes = {"dt_us": deeper.BINNING.dt_us, "steps": deeper.BINNING.steps}
+    sizes = replace(whole.profile, epochs=GESTURES["epochs"], **sizes)
+    how = {"beta": GESTURES["beta"], "most": GESTURES["clips"]}
+    return deeper.Plan(task.arm, task.seed, sizes, depth=task.size, **how)
+
+
+def _tuning() -> Iterator[Task]:
+    """Short runs: three starting horizons for both arms, two speakers held out."""
+    for again in (False, True):
+        for horizon in HORIZONS:
+            for arm in ARMS:
+                told = {"recurrent": again, "horizon": horizon, "fold": 0}
+                yield Task("scale-tune", "shd", arm, 0, 128, **told)
+
+
+def _pairs(data: str, size: int, seeds=SEEDS, again: bool = False) -> Iterator[Task]:
+    for seed in seeds:
+        for arm in ARMS:
+            start = 12.0 if data == "gestures" else CHOSEN[arm, again]
+            told = {"recurrent": again, "horizon": start}
+            yield Task("scale-sizes", data, arm, seed, size, **told)
+
+
+def _sizes() -> Iterator[Task]:
+    """Does v-LIF minus LD-LIF grow with width, recurrence, depth, inputs?"""
+    for size in (128, 256, 64, 512):
+        yield from _pairs("shd", size)
+    for size in (128, 256, 64):
+        yield from _pairs("shd", size, again=True)
+    for depth in (2, 5):
+        yield from _pairs("gestures", depth)
+    for again in (False, True):
+        yield from _pairs("commands", 256, again=again)
+    yield from _pairs("shd", 1024, seeds=(0,), again=True)
+
+
+STUDIES = {"scale-tune": _tuning, "scale-sizes": _sizes}

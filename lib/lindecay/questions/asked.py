@@ -5,11 +5,13 @@ line says what it asks. Rows are kept in `data/reference/protocol` like all othe
 """
 
 from lindecay.questions import (
+    latency,
     scale,
 )
 from lindecay.studies import designs
 
 ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
+    latency,
     scale,
 )
 

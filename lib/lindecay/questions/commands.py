@@ -6,6 +6,7 @@ replaced by near ones. No recording, no cochlea: what it settles is a size.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,12 @@ BINNING = Binning(dt_us=28_000, steps=35)
 SEED = 11
 
 
-def clips(split: str) -> Clips:
-    """The binned clips of a split, made once: [35 words x voices x trials]."""
-    params = {"split": split, "words": WORDS, "seed": SEED, "trials": TRIALS[split]}
-    made = store.memo("commands", params, [__name__], lambda out: _build(split, out))
+def clips(split: str, words: int = len(WORDS), trials: int | None = None) -> Clips:
+    """The binned clips of a split, made once: the first words x voices x trials."""
+    plan = (words, trials or TRIALS[split])
+    params = {"split": split, "words": WORDS[:words], "seed": SEED, "trials": plan[1]}
+    build = partial(_build, split, plan)
+    made = store.memo("commands", params, [__name__], build)
     arrays = {k: np.load(made / f"{k}.npy") for k in ("indptr", "channel", "labels")}
     return _as_clips(arrays, split, json.loads((made / "meta.json").read_text()))
 
@@ -37,17 +40,18 @@ def _as_clips(arrays: dict, split: str, meta: dict) -> Clips:
     return Clips(**arrays, **sizes, dt_us=BINNING.dt_us, **stamp, **meta)
 
 
-def _build(split: str, out: Path) -> None:
+def _build(split: str, sizes: tuple[int, int], out: Path) -> None:
+    words, trials = sizes
     plan = [
         (word, voice, trial)
-        for trial in range(TRIALS[split])
+        for trial in range(trials)
         for voice in VOICES[split]
-        for word in range(len(WORDS))
+        for word in range(words)
     ]
     bins = [binned(*spoken(*one)) for one in plan]
-    sizes = np.concatenate([n for n, _ in bins])
+    many = np.concatenate([n for n, _ in bins])
     arrays = {
-        "indptr": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        "indptr": np.concatenate([[0], np.cumsum(many)]).astype(np.int64),
         "channel": np.concatenate([c for _, c in bins]).astype(np.int32),
         "labels": np.array([word for word, _, _ in plan], np.int64),
     }

@@ -21,9 +21,11 @@ from lindecay.kernels.rule import Rule
 from lindecay.networks.layer import Network, SpikingLayer
 from lindecay.networks.speech import SpeechMlp, SpeechSpec
 from lindecay.quantization import quantize_weights
+from lindecay.questions import commands
 from lindecay.training import speech
 
 RETURN = 0.5  # bound of R's uniform start, over the root of its inputs
+FEW = (10, 2)  # words, and how often each voice says one
 COARSE = events.Binning(dt_us=28_000, steps=35, downsample=5)  # half of MLP-2's steps
 
 
@@ -94,8 +96,8 @@ class RecurrentMlp(SpeechMlp):
 class Plan(speech.Plan):
     """MLP-2 on coarse bins, recurrent or not.
 
-    recurrent: hidden layers feed themselves. words: "shd", or "commands" for the
-    stand-in of Speech Commands (`questions.commands`).
+    recurrent: hidden layers feed themselves. words: "shd"; "commands", the stand-in of
+    Speech Commands (`questions.commands`); or "few", ten words of it.
     """
 
     recurrent: bool = False
@@ -127,9 +129,7 @@ class Plan(speech.Plan):
 
 
 def clips_for(words: str, split: str) -> events.Clips:
-    """SHD in coarse bins, or the stand-in of Speech Commands."""
+    """SHD in coarse bins; the stand-in of Speech Commands, whole or a few words."""
     if words == "shd":
         return events.clips("shd", split, "paper", COARSE)
-    from lindecay.questions import commands
-
-    return commands.clips(split)
+    return commands.clips(split, *FEW) if words == "few" else commands.clips(split)

@@ -211,13 +211,14 @@ def of_run(
         homes.append(made.layer_of(groups, found))
     for i in range(len(machines)):
         for b, first in zip(ck.bundles(i), offsets(ck.bundles(i))):
-            _wire(made, ck, walk, machines, homes, senses, (i, b, int(first)), clip)
+            bundle = (i, b, int(first), spec)
+            _wire(made, ck, walk, machines, homes, senses, bundle, clip)
     return made.fabric(), made.traffic()
 
 
 def _wire(made, ck, walk, machines, homes, senses, bundle, clip: int) -> None:
     """Spikes and tokens of one bundle of one layer."""
-    i, b, first = bundle
+    i, b, first, spec = bundle
     sources = senses if b.source == CLIPS else homes[b.source]
     rows = np.repeat(sources, len(homes[i])), np.tile(homes[i], len(sources))
     made.link(*rows, b.delay)
@@ -228,7 +229,8 @@ def _wire(made, ck, walk, machines, homes, senses, bundle, clip: int) -> None:
     else:
         owner = _owners(machines[b.source], homes[b.source])
         group = owner[channel_of(b, channel)]
-    event, to, tile = _targets(machines[i], homes[i], channel + first)
+    tree = spec.rows if spec.layout == "C" else 0
+    event, to, tile = _targets(machines[i], homes[i], channel + first, tree)
     made.send(group[event], sent[event], to, tile, b.delay)
 
 
@@ -279,14 +281,18 @@ def _owners(machine, groups: np.ndarray) -> np.ndarray:
     return owner
 
 
-def _targets(machine, groups: np.ndarray, channel: np.ndarray) -> tuple:
-    """(event, group, row tile) of every copy of the layer's input events."""
+def _targets(machine, groups: np.ndarray, channel: np.ndarray, tree: int) -> tuple:
+    """(event, group, row tile) of every copy of the layer's input events.
+
+    tree: inputs of one adder tree; 0: row tiles as layout A deals them.
+    """
     one, wires = tiles_of(machine), machine.wires
     n = (wires.first[channel + 1] - wires.first[channel]).astype(np.int64)
     event = np.repeat(np.arange(len(channel)), n)
     entry = np.arange(len(event)) - np.repeat(np.cumsum(n) - n, n)
     entry += wires.first[channel[event]]
-    tile = one.plan.tile_of[wires.local[entry]]
+    local = wires.local[entry]
+    tile = local // tree if tree else one.plan.tile_of[local]
     if machine is not one:
         return event, groups[wires.tile[entry]], tile
     many = len(groups)  # every tile of columns gets every spike
@@ -357,7 +363,9 @@ def one_group(net: Grown) -> LayerMachine:
     w = rng.integers(-half, half, (outputs, net.inputs)).astype(np.int8)
     told = {"theta": np.int32(200), "lam": np.int32(8 * (net.law == "shrink"))}
     if net.law == "exponential":
-        told |= {"beta": np.int32(230), "beta_shift": 8}
+        told |= {"beta": np.int32(230), "beta_shift": 8}  # 0.9
+    if net.law == "shift":
+        told["beta"] = np.int32(3)  # V - V / 2^3
     layer = Layer("group", w, bits=BITS, **told)
     ck = Checkpoint({**GRID, "law": net.law, "T": net.steps}, (layer,))
     return LayerMachine(ck, layer, plan_layer(ck, layer, net.spec), net.spec)

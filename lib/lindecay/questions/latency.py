@@ -226,7 +226,8 @@ def _cures() -> Iterator[Timed]:
         "macros of 128 rows": {"rows": 128},
         "macros of 512 rows": {"rows": 512},
         "macros of 1024 rows": {"rows": 1024},
-        "exponential leak in place": {"law": "exponential"},
+        "exponential leak by a product": {"law": "exponential"},
+        "exponential leak by a shift": {"law": "shift"},
     }
     for active in (0.005, 0.02, 0.1):
         for name, how in cures.items():

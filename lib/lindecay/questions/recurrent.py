@@ -20,8 +20,10 @@ from lindecay.kernels import plain
 from lindecay.kernels.rule import Rule
 from lindecay.networks.layer import Network, SpikingLayer
 from lindecay.networks.speech import SpeechMlp, SpeechSpec
-from lindecay.quantization import quantize_weights
+from lindecay.quantization import Grid, quantize_weights
 from lindecay.questions import commands
+from lindecay.settings import profile
+from lindecay.training import arm as training_arm
 from lindecay.training import speech
 
 RETURN = 0.5  # bound of R's uniform start, over the root of its inputs
@@ -133,3 +135,13 @@ def clips_for(words: str, split: str) -> events.Clips:
     if words == "shd":
         return events.clips("shd", split, "paper", COARSE)
     return commands.clips(split, *FEW) if words == "few" else commands.clips(split)
+
+
+def tiny(arm: str, epochs: int = 2) -> Plan:
+    """A recurrent network that a page trains there and then: ten words, 32 neurons."""
+    chosen = training_arm(arm)
+    sizes = replace(profile("quick"), epochs=epochs, batch=50)
+    how = {"hidden": (32, 32), "classes": FEW[0], "decays": "open"}
+    spec = SpeechSpec(chosen.law, horizon=8.0, grid=Grid(4, 12, 2), **how)
+    told = {"network_spec": spec, "watch": False, "recurrent": True, "words": "few"}
+    return Plan(arm, 0, sizes, **told)

@@ -153,6 +153,7 @@ def simulate(
     if schedule not in SCHEDULES:
         told = " or ".join(SCHEDULES)
         raise Fault("unknown schedule", expected=told, found=repr(schedule))
+    _fit(fabric, traffic)
     how = SCHEDULES.index(schedule)
     cost = (wires.encode, wires.hop, wires.link, wires.leave, wires.barrier)
     net = tuple(getattr(fabric, k) for k in FABRIC)
@@ -167,6 +168,25 @@ def simulate(
     busiest = dict(zip(("encoder", "link", "exit", "queue"), map(int, busy)))
     done = (parts, finished, released, int(clear), *map(int, told))
     return Timing(schedule, traffic.steps, *done, busiest)
+
+
+def _fit(fabric: Fabric, traffic: Traffic) -> None:
+    """Fault unless every packet has a place to go to: compiled loops trust it."""
+    bounds = {
+        "group": (traffic.to, 0, fabric.groups),
+        "row tile": (traffic.tile, -1, len(fabric.length)),
+        "step": (traffic.step, 0, traffic.steps),
+        "node": (fabric.node, 0, fabric.side**2),
+    }
+    for what, (values, low, high) in bounds.items():
+        if values.size and not (values.min() >= low and values.max() < high):
+            found = int(values.max() if values.max() >= high else values.min())
+            told = f"{low} to {high - 1}"
+            raise Fault(f"a packet to an unknown {what}", expected=told, found=found)
+    sizes = fabric.groups * traffic.steps + 1, len(traffic.to)
+    if (len(traffic.start), int(traffic.start[-1])) != sizes:
+        what = "traffic that does not fit the groups"
+        raise Fault(what, expected=f"{sizes[0]} starts", found=len(traffic.start))
 
 
 FABRIC = ("layer", "node", "first", "length", "pre", "tree", "together", "merge")

@@ -10,8 +10,9 @@ import torch
 from lindecay import claims, integer, results, sram
 from lindecay.pages import scale as page
 from lindecay.pages import steps
-from lindecay.questions import agree, commands, fabric, latency, recurrent, scale
-from lindecay.questions.fabric import Builder, Grown, Programs
+from lindecay.questions import agree, commands, grown, latency, recurrent, scale
+from lindecay.questions.fabric import Builder, Programs
+from lindecay.questions.grown import Grown
 from lindecay.questions.latency import MESH
 from lindecay.questions.simulator import IDEAL, PARTS, Wires, simulate
 from lindecay.settings import Fault
@@ -89,7 +90,7 @@ def test_planted_fault_is_seen(name):
 
 
 def small():
-    return fabric.grown(Grown(1200, steps=5, active=0.05))
+    return grown.grown(Grown(1200, steps=5, active=0.05))
 
 
 def test_a_lost_token_is_a_fault():
@@ -147,8 +148,8 @@ def test_pipeline_follows_its_recurrence():
 
 
 def test_equal_stages_take_layers_and_steps_minus_one():
-    quiet = fabric.grown(Grown(1_000, active=0.0, steps=20))
-    one = fabric.group_programs(Grown(1_000, active=0.0))
+    quiet = grown.grown(Grown(1_000, active=0.0, steps=20))
+    one = grown.group_programs(Grown(1_000, active=0.0))
     stage = one.update + one.merge
     told = simulate(*quiet, "pipelined", IDEAL)
     assert told.finished[-1, -1] == (4 + 20 - 1) * stage
@@ -158,7 +159,7 @@ def test_equal_stages_take_layers_and_steps_minus_one():
 def test_serial_step_is_near_its_expectation():
     """2 %: 40 steps of 4 layers; a queue's largest value varies by one in eight."""
     net = Grown(10_000, steps=40)
-    told = simulate(*fabric.grown(net))
+    told = simulate(*grown.grown(net))
     assert told.period == pytest.approx(latency.serial_step(net), rel=0.02)
 
 
@@ -172,7 +173,7 @@ def test_fullest_queue_by_brute_force():
 def test_overlap_is_never_slower_and_all_deliver_the_same():
     for active in (0.01, 0.1):
         net = Grown(3_000, steps=10, active=active)
-        made, sent = fabric.grown(net)
+        made, sent = grown.grown(net)
         told = [simulate(made, sent, how, MESH) for how in ("serial", "pipelined")]
         over = simulate(made, sent, "overlapped", MESH)
         assert over.period < told[1].period < told[0].period
@@ -200,7 +201,7 @@ def test_mesh_is_walked_along_x_then_y():
 
 def test_events_are_linear_in_packets_and_hops():
     for n in (1_000, 20_000):
-        made, sent = fabric.grown(Grown(n))
+        made, sent = grown.grown(Grown(n))
         told = simulate(made, sent, "pipelined", MESH)
         rest = made.groups * sent.steps  # one end of a step for each group
         assert told.events <= 2 * len(sent.to) + told.hops + rest + made.groups
@@ -208,19 +209,19 @@ def test_events_are_linear_in_packets_and_hops():
 
 def test_update_takes_what_the_array_takes():
     net = Grown(1_000)
-    plan = fabric.one_group(net).plan
-    one = fabric.group_programs(net)
+    plan = grown.one_group(net).plan
+    one = grown.group_programs(net)
     assert one.update == sram.closed_forms.update_cycles(plan.B, plan.A)
     assert one.spike[0] == sram.closed_forms.accumulate_cycles(plan.A - plan.f, 4)
-    word = fabric.group_programs(replace(net, update="word", layout="C"))
+    word = grown.group_programs(replace(net, update="word", layout="C"))
     assert word.update == 250
-    row = fabric.group_programs(replace(net, update="row", unit="group"))
+    row = grown.group_programs(replace(net, update="row", unit="group"))
     assert row.update == sram.closed_forms.row_wide_cycles(250, plan.B) + plan.A
 
 
 def test_more_neurons_leave_the_update_as_it_is():
     told = [
-        simulate(*fabric.grown(Grown(n, steps=4))).parts.sum(0) for n in (2_000, 50_000)
+        simulate(*grown.grown(Grown(n, steps=4))).parts.sum(0) for n in (2_000, 50_000)
     ]
     update, spikes = PARTS.index("update"), PARTS.index("accumulate")
     assert told[0][update] == told[1][update]

@@ -14,7 +14,7 @@ from lindecay.energy import constants
 from lindecay.figures import EXP, LIN, PURPLE
 from lindecay.pages.scale import DATA, study
 from lindecay.plots import Look
-from lindecay.questions import fabric, latency
+from lindecay.questions import fabric, grown, latency
 from lindecay.questions.simulator import PARTS
 from lindecay.results import number
 
@@ -271,8 +271,8 @@ def forms(seed: int = 0) -> pd.DataFrame:
         what = f"mean wait, Poisson, load {load}"
         out.append((what, found, latency.md1(load, 160)))
     for n in (1_000, 10_000):
-        net = latency.Grown(n, steps=40, seed=seed)
-        told = latency.simulate(*fabric.grown(net))
+        net = grown.Grown(n, steps=40, seed=seed)
+        told = latency.simulate(*grown.grown(net))
         out.append(
             (f"serial step, {n:,} neurons", told.period, latency.serial_step(net))
         )
@@ -283,8 +283,8 @@ def forms(seed: int = 0) -> pd.DataFrame:
 
 def flow_check() -> tuple[str, float, float]:
     """A pipeline of four layers of one group each: the end of the last step."""
-    net = latency.Grown(200, active=0.1, steps=12)
-    made, sent = fabric.grown(net)
+    net = grown.Grown(200, active=0.1, steps=12)
+    made, sent = grown.grown(net)
     serial = latency.simulate(made, sent)
     ends = np.concatenate([[0], serial.finished.T.ravel()])
     took = np.diff(ends).reshape(net.steps, -1).T

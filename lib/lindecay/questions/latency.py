@@ -17,8 +17,9 @@ import numpy as np
 from scipy import stats
 
 from lindecay import results
-from lindecay.questions import fabric
-from lindecay.questions.fabric import Builder, Grown, Programs
+from lindecay.questions import grown
+from lindecay.questions.fabric import Builder, Programs
+from lindecay.questions.grown import Grown
 from lindecay.questions.simulator import IDEAL, PARTS, Timing, Wires, simulate
 from lindecay.studies.protocol import rounded
 
@@ -51,7 +52,7 @@ class Timed:
 
     def row(self) -> dict:
         """Simulate; what came out, in cycles a step."""
-        made, sent = fabric.grown(self.net)
+        made, sent = grown.grown(self.net)
         began = time.process_time()
         told = simulate(made, sent, self.schedule, WIRES[self.wires])
         spent = time.process_time() - began
@@ -97,7 +98,7 @@ def slowest_queue(counts, active: float, tiles: int, cycles) -> float:
 
 def serial_step(net: Grown) -> float:
     """Expected cycles of a serial step with ideal wires and independent groups."""
-    found, plan = fabric.group_programs(net), fabric.one_group(net).plan
+    found, plan = grown.group_programs(net), grown.one_group(net).plan
     counts = np.bincount(plan.tile_of, minlength=len(found.spike))
     queue = found.tree
     if not found.tree:

@@ -83,14 +83,16 @@ def drops(found: Mapping[str, Study]) -> pd.DataFrame:
 def slope(found: Study, knob: str, sizes: tuple[int, ...]) -> dict:
     """Points of drop for each doubling of a size: a line for each seed.
 
-    mean, interval (Student over seeds), n.
+    A seed whose pair is missing at a size does without it. Returns mean, interval
+    (Student over seeds) and n.
     """
     at = {(r["arm"], r["seed"], r[knob]): r["accuracy"] for r in found.rows}
-    seeds = sorted({seed for arm, seed, _ in at})
     lines = []
-    for seed in seeds:
-        lost = [at["vlif", seed, n] - at["ldlif", seed, n] for n in sizes]
-        lines.append(float(np.polyfit(np.log2(sizes), lost, 1)[0]))
+    for seed in sorted({seed for _, seed, _ in at}):
+        both = [n for n in sizes if all((a, seed, n) in at for a in scale.ARMS)]
+        if len(both) > 1:
+            lost = [at["vlif", seed, n] - at["ldlif", seed, n] for n in both]
+            lines.append(float(np.polyfit(np.log2(both), lost, 1)[0]))
     return paired.of_groups(np.array(lines))
 
 

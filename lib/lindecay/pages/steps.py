@@ -26,7 +26,8 @@ LOOKS = {
     "in place": Look(LIN, "-", "o"),
     "tree, in place": Look(LIN, "--", "o", open=True),
 }
-BINS_US = (10, 100, 1_000, 10_000)
+BINS_US = (1, 3, 10, 100, 1_000, 10_000)
+ROWS = {"note": "committed rows"}
 
 
 @cache

@@ -86,7 +86,7 @@ def slowest_queue(counts, active: float, tiles: int, cycles) -> float:
     >>> round(slowest_queue([64], 0.02, 1, [1]), 2)  # one queue: its mean
     1.28
     >>> round(slowest_queue([64], 0.02, 1000, [1]), 1)  # the fullest of a thousand
-    5.5
+    6.1
     """
     most = max(int(k * c) for k, c in zip(counts, cycles))
     below = np.ones(most + 1)

@@ -247,6 +247,7 @@ def made_up():
             for arm, wrong in (("vlif", 10), ("ldlif", 10 + lost)):
                 told = {"arm": arm, "seed": seed, "size": size, "data": "shd"}
                 told |= {"judged": "fold 1", "accuracy": 100.0 - wrong, "sops": 2.0}
+                told |= {"key": f"{size} {seed} {arm}"}
                 told["predictions"] = "0" * (100 - wrong) + "1" * wrong
                 rows.append(told)
     return Study("scale-sizes", len(rows), rows, labels)
@@ -254,6 +255,22 @@ def made_up():
 
 def test_slope_is_points_a_doubling():
     assert page.slope(made_up(), "size", (32, 128))["mean"] == pytest.approx(1.0)
+
+
+def test_a_single_pair_has_an_interval_of_its_clips():
+    told = page.one_pair(made_up().only(size=128, seed=0))
+    assert told["mean"] == pytest.approx(3) and told["n"] == 1
+    half = 1.96 * 100 * np.sqrt(3 * (1 - 0.03) / 99) / 10  # 3 of 100 clips
+    assert told["interval"][1] == pytest.approx(3 + half)
+
+
+def test_accuracies_follow_from_predictions_and_a_doctored_one_does_not():
+    assert page.followed(made_up()).rows
+    kept = page.study("scale-sizes")
+    assert page.followed(kept).rows
+    kept.rows[0]["accuracy"] += 0.5
+    with pytest.raises(Fault, match="its predictions do not give"):
+        page.followed(kept)
 
 
 def test_drops_and_their_difference():

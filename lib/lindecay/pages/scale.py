@@ -10,6 +10,7 @@ import pandas as pd
 
 from lindecay.questions import asked, latency, scale
 from lindecay.results import number
+from lindecay.settings import Fault
 from lindecay.studies import paired, tables
 from lindecay.studies.tables import Study
 
@@ -26,6 +27,17 @@ def study(name: str) -> Study:
     """A committed study of this chapter."""
     asked.register()
     return tables.study(name)
+
+
+def followed(found: Study) -> Study:
+    """The study, once every accuracy follows from its row's predictions; Fault else."""
+    for row in found.rows:
+        right = 100 * float(tables.hits(row, found.labels).mean())
+        if abs(right - row["accuracy"]) > 1e-3:  # rows hold four decimals
+            told = {"expected": f"{right:.4f} %", "found": f"{row['accuracy']} %"}
+            what = "an accuracy that its predictions do not give"
+            raise Fault(what, **told, where=row["key"])
+    return found
 
 
 def studies() -> pd.DataFrame:
@@ -67,7 +79,7 @@ def drops(found: Mapping[str, Study]) -> pd.DataFrame:
     """One row a network: both accuracies, the paired drop with its 95 % interval."""
     rows = []
     for name, own in found.items():
-        told = tables.drop(own, "ldlif")
+        told = tables.drop(own, "ldlif") or one_pair(own)
         if told is None:
             continue
         acc = {a: np.mean([r["accuracy"] for r in own.of(a)]) for a in scale.ARMS}
@@ -78,6 +90,18 @@ def drops(found: Mapping[str, Study]) -> pd.DataFrame:
         row |= {"low": low, "high": high, "SOP ratio": ops["ldlif"] / ops["vlif"]}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def one_pair(own: Study) -> dict | None:
+    """Drop of a single seed; its interval (normal) is of clips alone."""
+    if own.arms() != list(scale.ARMS):
+        return None
+    base, other = (own.right(arm)[0].astype(float) for arm in scale.ARMS)
+    lost = 100 * (base - other)
+    half = 1.96 * lost.std(ddof=1) / np.sqrt(len(lost))
+    mean = float(lost.mean())
+    ends = (mean - half, mean + half)
+    return {"mean": mean, "interval": ends, "n": 1, "clips": len(lost)}
 
 
 def slope(found: Study, knob: str, sizes: tuple[int, ...]) -> dict:

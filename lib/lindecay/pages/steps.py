@@ -97,6 +97,21 @@ def share_numbers(table: pd.DataFrame) -> dict:
     return told | cost_numbers(table)
 
 
+def setting_numbers() -> dict:
+    """What is assumed of networks and wires: sizes, shares, nanoseconds."""
+    net, table = grown.Grown(1_000), constants.load()
+    hop, barrier = table["mesh_hop_time"], table["mesh_barrier_time"]
+    return {
+        "scale.fan_in": net.fan_in,
+        "scale.active": number(100 * net.active, digits=0, unit="%"),
+        "scale.weight_bits": grown.BITS,
+        "scale.middle": latency.SIZES[-2],
+        "scale.cycle_ns": number(1000 / clock_mhz(), digits=0, unit="ns"),
+        "scale.hop_ns": number([hop.low, hop.high], digits=1, unit="ns"),
+        "scale.barrier_ns": number(barrier.value, digits=0, unit="ns"),
+    }
+
+
 KEYS = {  # end of an id -> design
     "word": "word by word",
     "row": "row by row, each macro",

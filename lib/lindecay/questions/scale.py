@@ -171,6 +171,7 @@ def _sizes() -> Iterator[Task]:
     for size in (128, 32):
         for again in (False, True):
             yield from _pairs("shd", size, again, MORE)
+    yield from _pairs("shd", 1024, True, SEEDS[:1])  # minutes each: one pair
 
 
 STUDIES = {"scale-tune": _tuning, "scale-sizes": _sizes}

@@ -182,6 +182,20 @@ def test_overlap_is_never_slower_and_all_deliver_the_same():
         assert {t.hops for t in (*told, over)} == {over.hops}
 
 
+@pytest.mark.parametrize("how", ["serial", "pipelined", "overlapped"])
+def test_a_slow_sensor_sees_every_step_alone(how):
+    made, sent = fabric_of(active=0.05, steps=6)
+    told = simulate(made, sent, how, MESH, every=5_000)
+    assert told.released.tolist() == [5_000 * t for t in range(6)]
+    assert told.late < 5_000
+    busy = simulate(made, sent, how, MESH)
+    assert told.latency <= busy.latency and told.hops == busy.hops
+
+
+def fabric_of(**how):
+    return grown.grown(Grown(2_000, **how))
+
+
 def test_one_packet_takes_its_way():
     made = Builder(1)
     senses, here = made.sensor(1), made.layer_of(8, Programs(2, 3, 1, 0, (5,), 0))

@@ -3,6 +3,7 @@
 The drop is v-LIF minus LD-LIF in points, pairs of one seed, rows of `questions.scale`.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -59,13 +60,17 @@ def groups(found: Study) -> dict[str, Study]:
     """The rows of each network, "set: network" -> its pairs, in the order asked."""
     names = {(t.data, t.net) for t in scale.STUDIES["scale-sizes"]()}
     order = sorted(names, key=lambda x: (list(DATA).index(x[0]), _size(x[1])))
-    made = {f"{DATA[d]}: {net}": found.only(data=d, net=net) for d, net in order}
+    made = {f"{DATA[d]}: {n}": found.only(data=d, net=n) for d, n in order}
     return {name: rows for name, rows in made.items() if rows}
 
 
 def _size(net: str) -> tuple:
-    digits = "".join(c for c in net if c.isdigit())
-    return net.startswith("recurrent"), int(digits)
+    """Feed-forward first, then by size, short runs first.
+
+    >>> _size("recurrent 32"), _size("feed-forward 512, 18 epochs")
+    ((True, 32), (False, 512, 18))
+    """
+    return net.startswith("recurrent"), *map(int, re.findall(r"\d+", net))
 
 
 def widths() -> dict[str, Study]:
@@ -122,7 +127,7 @@ def slope(found: Study, knob: str, sizes: tuple[int, ...]) -> dict:
 
 def grows(found: Study) -> dict[str, dict]:
     """The slopes that the page names: width on SHD and on N-MNIST."""
-    plain = found.only(data="shd", recurrent=False)
+    plain = found.only(data="shd", recurrent=False, epochs=None)
     nmnist = tables.study("sizes").only(study="hidden")
     sizes = tuple(sorted({row["hidden"] for row in nmnist.rows}))
     return {
@@ -142,10 +147,24 @@ def pairs_of(table: pd.DataFrame, small: str, large: str) -> dict:
 
 COMPARED = {  # what is asked: (smaller network, larger network)
     "recurrence": ("SHD: feed-forward 128", "SHD: recurrent 128"),
+    "training": ("SHD: feed-forward 128", "SHD: feed-forward 128, 18 epochs"),
     "depth": ("gestures, stand-in: CNN, 2 convolutions",)
     + ("gestures, stand-in: CNN, 5 convolutions",),
     "inputs": ("SHD: feed-forward 128", "commands, stand-in: feed-forward 128"),
 }
+
+
+def side_of(interval: tuple[float, float], bound: float) -> str:
+    """Whether a whole interval lies below a bound, in words.
+
+    >>> side_of((-1, 0.5), 1), side_of((-1, 2), 1), side_of((2, 3), 1)
+    ('it holds', 'it stays open', 'it fails')
+    """
+    low, high = interval
+    return "it holds" if high < bound else "it fails" if low >= bound else OPEN
+
+
+OPEN = "it stays open"
 
 
 def accuracy_numbers(found: Study, table: pd.DataFrame) -> dict:
@@ -155,9 +174,10 @@ def accuracy_numbers(found: Study, table: pd.DataFrame) -> dict:
     for name, line in grows(found).items():
         how = same | {"source": "recordings", "interval": line["interval"]}
         told[f"scale.slope_{name}"] = number(line["mean"], n=line["n"], **how)
+    told["scale.width_claim"] = side_of(grows(found)["shd"]["interval"], 1.0)
     for name, (small, large) in COMPARED.items():
         more = pairs_of(table, small, large)
-        source = "recordings" if name == "recurrence" else "stand-in"
+        source = "recordings" if large.startswith("SHD") else "stand-in"
         how = same | {"source": source, "interval": more["interval"]}
         told[f"scale.adds_{name}"] = number(more["mean"], n=more["n"], **how)
     for key, end in (("worst", "max"), ("best", "min")):

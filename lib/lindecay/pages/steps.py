@@ -94,6 +94,7 @@ def share_numbers(table: pd.DataFrame) -> dict:
     fair = fair / last.loc["in place", "period"]
     told["scale.gain_fair"] = number(fair, digits=1)
     told["scale.macros_million"] = int(last.loc["in place", "macros"])
+    told["scale.deepest_million"] = int(last.loc["in place", "deepest"])
     return told | cost_numbers(table)
 
 

@@ -24,14 +24,14 @@ from lindecay.training import gestures
 ARMS = ("vlif", "ldlif")
 SEEDS = (0, 1, 2)
 HORIZONS = (4.0, 12.0, 36.0)  # steps of 28 ms
-SHORT = (2.0, 4.0, 8.0)  # of gestures, steps of 58 ms
+SHORT = (2.0, 4.0, 8.0, 1.4)  # of gestures, steps of 58 ms; 1.4 once 2.0 was best
 CHOSEN = {  # by scale-tune: (arm, recurrent), or (arm, "gestures") -> start horizon
     ("vlif", False): 12.0,
     ("ldlif", False): 36.0,
     ("vlif", True): 4.0,
     ("ldlif", True): 4.0,
     ("vlif", "gestures"): 4.0,
-    ("ldlif", "gestures"): 4.0,
+    ("ldlif", "gestures"): 1.4,
 }
 EPOCHS, LONGER, CLIPS = 6, 18, 1500
 GESTURES, HELD = 220, 330  # clips that train; those up to here tune
@@ -167,9 +167,9 @@ def _sizes() -> Iterator[Task]:
         yield from _pairs("commands", 128, again)
     yield from _pairs("shd", 512)
     yield from _pairs("shd", 256, True)
-    for depth in (5, 2):
-        yield from _pairs("gestures", depth)
+    yield from _pairs("gestures", 5)
     yield from _pairs("shd", 128, epochs=LONGER)
+    yield from _pairs("gestures", 2)
 
 
 STUDIES = {"scale-tune": _tuning, "scale-sizes": _sizes}

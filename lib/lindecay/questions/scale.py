@@ -2,9 +2,10 @@
 
     drop = accuracy(v-LIF) - accuracy(LD-LIF), same seed, same clips, size by size
 
-Short runs: few clips, few epochs, coarse bins. Both arms start from the same three
-horizons, tried on two held-out speakers; sizes are judged on two other speakers. No
-test clip of a recording is read. N-MNIST's widths stand in `studies.designs` (sizes).
+Short runs: few clips, few epochs, coarse bins. Both arms try the same starting horizons
+on two held-out speakers (gestures: on ten held-out users of the stand-in); sizes are
+judged on two other speakers. No test clip of a recording is read. N-MNIST's widths are
+`studies.designs`' sizes.
 """
 
 import time
@@ -137,7 +138,7 @@ def _gestures(task: Task) -> training.Plan:
 
 
 def _tuning() -> Iterator[Task]:
-    """Short runs: three starting horizons for both arms, two speakers held out."""
+    """Short runs: the same starting horizons for both arms, speakers held out."""
     for again in (False, True):
         for horizon in HORIZONS:
             for arm in ARMS:

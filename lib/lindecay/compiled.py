@@ -12,6 +12,7 @@ SOURCES = (
     "checkpoints.py",
     "integer.py",
     "kernels/*.py",
+    "questions/loop.py",
     "sram/ledger.py",
     "sram/isa/encoding.py",
     "sram/place/*.py",

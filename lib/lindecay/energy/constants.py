@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from lindecay.energy import scaling
 from lindecay.settings import Fault, committed
 
-UNITS = ("pJ", "fF", "mW", "MHz", "mm", "mm**2", "pJ/mm", "dimensionless")
+UNITS = ("pJ", "fF", "mW", "MHz", "mm", "mm**2", "pJ/mm", "ns", "dimensionless")
 COUNTED = ("op", "SOP", "update")  # a unit may be per one of these
 Role = Literal["model", "anchor", "comparator", "memory"]  # memory: never in a sum
 

@@ -7,12 +7,16 @@ line says what it asks. Rows are kept in `data/reference/protocol` like all othe
 from lindecay.questions import (
     damage,
     gaps,
+    latency,
+    scale,
 )
 from lindecay.studies import designs
 
 ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
     damage,
     gaps,
+    latency,
+    scale,
 )
 
 

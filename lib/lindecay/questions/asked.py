@@ -5,6 +5,7 @@ line says what it asks. Rows are kept in `data/reference/protocol` like all othe
 """
 
 from lindecay.questions import (
+    choosing,
     damage,
     gaps,
     latency,
@@ -13,6 +14,7 @@ from lindecay.questions import (
 from lindecay.studies import designs
 
 ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
+    choosing,
     damage,
     gaps,
     latency,

@@ -1,8 +1,8 @@
 """Choosing lambda: rules, their cost, and what a converted network keeps.
 
     from beta alone      least squares, half-life, rheobase: `decay.MATCHES`
-    from the membranes   lambda with E[min(|V|, lambda)] = E|V - D(V)|, the exponential's
-                         own loss, by layer or by neuron
+    from the membranes   lambda with E[min(|V|, lambda)] = E|V - D(V)|, what the
+                         exponential itself takes off, by layer or by neuron
     from the data        mean step of the current over mean gap between events
     searched             the layer's match times a factor, the best on training clips
 

@@ -21,9 +21,9 @@ MAIN = {  # id -> task, knob, arm, base
     "limits.strong_gap": ("rate", 100, "vlif", "ldlif"),
     "limits.cue_gap": ("match", 32, "ldlif", "vlif"),
     "limits.near_gap": ("match", 4, "ldlif", "vlif"),
-    "limits.adding_gap": ("adding", 32, "vlif", "ldlif"),
+    "limits.adding_gap": ("adding", 32, "ldlif", "vlif"),
     "limits.order_gap": ("order", 32, "ldlif", "vlif"),
-    "limits.chain_gap": ("chain", 16, "vlif", "ldlif"),
+    "limits.chain_gap": ("chain", 16, "ldlif", "vlif"),
     "limits.if_gap": ("rate", 30, "ldlif", "if"),
 }
 

@@ -251,8 +251,8 @@ def _cures() -> Iterator[Point]:
 
 
 def _starts() -> Iterator[Starts]:
-    """Delayed match from six starts of the decay: is the gap one of tuning?"""
-    for horizon in (4.0, 16.0, 8.0, 32.0, 2.0, 64.0):
+    """Delayed match from three starts of the decay: is the gap one of tuning?"""
+    for horizon in (4.0, 8.0, 16.0):
         for arm in HELD:
             yield Starts("match", 32, arm, horizon)
 

@@ -25,7 +25,7 @@ from lindecay.decay import MATCHES, learned
 from lindecay.events import Clips
 from lindecay.networks import Mlp, MlpSpec
 from lindecay.quantization import Grid
-from lindecay.settings import Fault, committed, profile
+from lindecay.settings import Fault, committed, profile, store_dir
 from lindecay.studies import protocol
 from lindecay.training import speech
 
@@ -208,7 +208,9 @@ def _of(name: str) -> Iterator[str]:
     set_, _, made = name.partition(" ")
     before = os.environ.get("LINDECAY_DATA")
     if made:
-        os.environ["LINDECAY_DATA"] = str(committed("reference") / "no recordings here")
+        empty = store_dir() / "no recordings"
+        empty.mkdir(parents=True, exist_ok=True)
+        os.environ["LINDECAY_DATA"] = str(empty)
     try:
         yield set_
     finally:

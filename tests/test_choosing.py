@@ -106,3 +106,21 @@ def test_a_spoken_network_starts_as_what_it_was():
         share = layer.row("lam") / layer.row("theta")
         near = np.abs(mine.row("lam") - layer.row("lam")) <= 1
         assert near[(share > 2e-3) & (share < 0.89)].all()
+
+
+def test_a_number_that_its_rows_do_not_give_is_red():
+    from lindecay.claims import asked
+    from lindecay.results import Result
+
+    value = choosing.follows()["choosing.shd.epoch_lost"]
+    good = {
+        "choosing.shd.epoch_lost": Result(id="choosing.shd.epoch_lost", value=value)
+    }
+    assert list(asked.contradictions(good)) == []
+    bad = {
+        "choosing.shd.epoch_lost": Result(
+            id="choosing.shd.epoch_lost", value=value + 0.1
+        )
+    }
+    [(id, why)] = asked.contradictions(bad)
+    assert id == "choosing.shd.epoch_lost" and "its rows give" in why

@@ -5,7 +5,7 @@ import pytest
 
 from lindecay import sram
 from lindecay.energy import constants
-from lindecay.questions import memories
+from lindecay.questions import damage, memories
 from test_faults import small
 
 
@@ -60,3 +60,15 @@ def test_writes_of_a_membrane_are_counted_from_the_ledger():
     need = memories.demand(ck, clips, sram.emulate(ck, clips))
     assert 1 < need.writes < 10  # decay, sum, clamp and reset write each row anew
     assert memories.lifetime(1e6, need.writes, 1000) == 1e6 / (need.writes * 1000)
+
+
+def test_a_number_that_its_rows_do_not_give_is_red():
+    from lindecay.claims import asked
+    from lindecay.results import Result
+
+    value = damage.follows()["memories.lost.ldlif"]
+    good = {"memories.lost.ldlif": Result(id="memories.lost.ldlif", value=value)}
+    assert list(asked.contradictions(good)) == []
+    bad = {"memories.lost.ldlif": Result(id="memories.lost.ldlif", value=value + 0.1)}
+    [(id, why)] = asked.contradictions(bad)
+    assert id == "memories.lost.ldlif" and "its rows give" in why

@@ -11,7 +11,6 @@ from lindecay import sram
 from lindecay.arms import ARMS
 from lindecay.questions import asked, damage, memories
 from lindecay.results import number
-from lindecay.settings import committed
 from lindecay.studies import protocol
 
 ROWS = dict(source="recordings")
@@ -27,20 +26,19 @@ USES = {  # what the text names: decisions a second, deadline in ms
 }
 
 
-def rows(name: str) -> list[dict]:
-    """The committed rows of a study of damage."""
-    return protocol.read(name, committed("reference") / "protocol")["rows"]
-
-
 def complete(name: str) -> str:
     """How many rows there are, of how many."""
     asked.register()
-    return f"{len(rows(name))} of {len(protocol.tasks(name))}"
+    return f"{len(damage.committed_rows(name))} of {len(protocol.tasks(name))}"
 
 
 def curves(place: str = "all") -> pd.DataFrame:
     """Accuracy against the rate: arm, rate, accuracy, low, high."""
-    told = [r for r in rows("faults") if r["place"] == place and r["rate"] > 0]
+    told = [
+        r
+        for r in damage.committed_rows("faults")
+        if r["place"] == place and r["rate"] > 0
+    ]
     return pd.DataFrame(
         {
             "arm": r["arm"],
@@ -55,7 +53,9 @@ def curves(place: str = "all") -> pd.DataFrame:
 
 def whole(arm: str) -> float:
     """Accuracy without a fault."""
-    told = [r for r in rows("faults") if r["arm"] == arm and r["rate"] == 0]
+    told = [
+        r for r in damage.committed_rows("faults") if r["arm"] == arm and r["rate"] == 0
+    ]
     return float(np.mean(told[0]["accuracy"]))
 
 
@@ -66,7 +66,7 @@ def places() -> pd.DataFrame:
         for rate in (1e-4, 1e-3, 1e-2):
             row = {"cells": PLACES[place], "rate": f"{rate:g}"}
             for arm in damage.ARMS:
-                lost = _lost(arm, place, rate)
+                lost = damage.lost(arm, place, rate)
                 row[ARMS[arm].label] = "" if lost is None else f"{lost:.1f}"
             table.append(row)
     return pd.DataFrame(table)
@@ -79,15 +79,6 @@ PLACES = {
     "theta": "thresholds, once",
     "all": "all of them",
 }
-
-
-def _lost(arm: str, place: str, rate: float) -> float | None:
-    told = [
-        r
-        for r in rows("faults")
-        if (r["arm"], r["place"], r["rate"]) == (arm, place, rate)
-    ]
-    return whole(arm) - float(np.mean(told[0]["accuracy"])) if told else None
 
 
 def bearable(arm: str) -> float:
@@ -218,7 +209,7 @@ def bits(V, B: int, need, table) -> pd.DataFrame:
 def other_weights() -> pd.DataFrame:
     """Points lost with weights of another memory."""
     told = []
-    for r in rows("memories"):
+    for r in damage.committed_rows("memories"):
         told.append(
             {
                 "how": HOW[r["how"]],
@@ -288,12 +279,15 @@ def uses(bill: dict) -> pd.DataFrame:
 
 def numbers(need, table, life: pd.DataFrame) -> dict:
     """What the chapter says in prose."""
-    told = {"memories.rows": len(rows("faults")) + len(rows("memories"))}
-    clips = rows("faults")[0]["clips"]
+    told = {
+        "memories.rows": len(damage.committed_rows("faults"))
+        + len(damage.committed_rows("memories"))
+    }
+    clips = damage.committed_rows("faults")[0]["clips"]
     stamp = dict(digits=1, unit="%", n=clips, **ROWS)
     for arm in damage.ARMS:
         told[f"memories.whole.{arm}"] = number(whole(arm), **stamp)
-        lost = number(_lost(arm, "V", 1e-3), **(stamp | {"unit": "points"}))
+        lost = number(damage.lost(arm, "V", 1e-3), **(stamp | {"unit": "points"}))
         told[f"memories.lost.{arm}"] = lost
     for r in voltage(table).itertuples():
         ends = round(r.low, 3), round(r.high, 3)
@@ -323,7 +317,7 @@ def numbers(need, table, life: pd.DataFrame) -> dict:
 def _drift_numbers() -> dict:
     at = {
         (r["arm"], r["how"], r["size"]): float(np.mean(r["accuracy"]))
-        for r in rows("memories")
+        for r in damage.committed_rows("memories")
     }
     made = {}
     for how in ("drift", "repaired"):

@@ -309,4 +309,17 @@ def _searched() -> Iterator[Choice]:
             yield Choice(data, "membranes, by layer", factor)
 
 
+def follows() -> dict[str, float]:
+    """Result ids of chapter 09 and what the committed rows give for them."""
+    rows = protocol.read("choosing-rules", committed("reference") / "protocol")["rows"]
+    at = {(r["data"], r["rule"], r["after"]): r["test"] for r in rows}
+    told = {"lost": (DEFAULT, ""), "epoch_lost": (DEFAULT, "epoch")}
+    told |= {"matched_lost": ("membranes, by neuron", "")}
+    return {
+        f"choosing.shd.{id}": at["shd", "v-LIF", ""] - at["shd", *how]
+        for id, how in told.items()
+        if ("shd", *how) in at
+    }
+
+
 STUDIES = {"choosing-rules": _rules, "choosing-search": _searched}

@@ -18,6 +18,7 @@ from lindecay import results
 from lindecay.checkpoints import Checkpoint
 from lindecay.questions import faults
 from lindecay.settings import committed
+from lindecay.studies import protocol
 from lindecay.training import speech
 
 ARMS = ("vlif", "ldlif", "shift", "if")
@@ -174,6 +175,28 @@ def _memories() -> Iterator[Foreign]:
         ):
             for size in sizes:
                 yield Foreign(arm, how, size)
+
+
+def committed_rows(name: str) -> list[dict]:
+    """The rows of a study as they are committed."""
+    return protocol.read(name, committed("reference") / "protocol")["rows"]
+
+
+def lost(arm: str, place: str, rate: float) -> float | None:
+    """Points that faults cost an arm, mean over draws; None without such a row."""
+    at = {
+        (r["arm"], r["place"], r["rate"]): float(np.mean(r["accuracy"]))
+        for r in committed_rows("faults")
+    }
+    if (arm, place, rate) not in at:
+        return None
+    return at[arm, "all", 0.0] - at[arm, place, rate]
+
+
+def follows() -> dict[str, float]:
+    """Result ids of chapter 12 and what the committed rows give for them."""
+    told = {f"memories.lost.{arm}": lost(arm, "V", 1e-3) for arm in ARMS}
+    return {id: value for id, value in told.items() if value is not None}
 
 
 STUDIES = {"faults": _faults, "memories": _memories}

@@ -42,7 +42,7 @@ KNOBS = {
     "order": (32,),
     "chain": (4, 16),
 }
-CURED = (("rate", 30), ("adding", 32))
+CURED = (("rate", 30),)
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,17 @@ def of(data: str, rule: str, after: str = "") -> dict | None:
     return None
 
 
+def tried(data: str) -> list[dict]:
+    """The rows of the search, the match itself among them."""
+    found = [r for r in rows("choosing-search") if r["data"] == data]
+    return [*found, of(data, "membranes, by layer")]
+
+
 def best(data: str) -> float:
     """The highest calibration accuracy of any rule or factor, nothing trained."""
-    tried = [r for r in rows() if r["data"] == data and not r["after"]]
-    tried += [r for r in rows("choosing-search") if r["data"] == data]
-    return max(r["calibrated"] for r in tried if r["rule"] != "v-LIF")
+    found = [r for r in rows() if r["data"] == data and not r["after"]]
+    found += tried(data)
+    return max(r["calibrated"] for r in found if r["rule"] != "v-LIF")
 
 
 def regret(data: str, rule: str) -> float:
@@ -65,11 +71,11 @@ def regrets() -> pd.DataFrame:
 
 def searched() -> dict:
     """The search as a row: no regret by definition, and the sum of its costs."""
-    spent = [r for r in rows("choosing-search") if r["data"] == "shd"]
+    spent = tried("shd")
     told = {"rule": "searched, thirteen factors"}
     for data in choosing.SETS:
-        tried = [r["calibrated"] for r in rows("choosing-search") if r["data"] == data]
-        told[NAMES[data]] = f"{best(data) - max(tried):.1f}"
+        each = [r["calibrated"] for r in tried(data)]
+        told[NAMES[data]] = f"{best(data) - max(each):.1f}"
     return told | {"CPU s": f"{sum(r['cpu_s'] for r in spent):.1f}"}
 
 
@@ -94,7 +100,7 @@ def _spikes(row: dict) -> str:
 
 def sweep(data: str) -> pd.DataFrame:
     """Accuracy along the factor: factor, calibrated and test accuracy."""
-    found = [r for r in rows("choosing-search") if r["data"] == data]
+    found = tried(data)
     return pd.DataFrame(
         {"factor": r["factor"], "series": name, "accuracy": r[key]}
         for r in sorted(found, key=lambda r: r["factor"])

@@ -306,7 +306,8 @@ def _searched() -> Iterator[Choice]:
     """Lambda by search: the layer's match times thirteen factors, on four sets."""
     for data in SETS:
         for factor in FACTORS:
-            yield Choice(data, "membranes, by layer", factor)
+            if factor != 1:  # among the rules
+                yield Choice(data, "membranes, by layer", factor)
 
 
 def follows() -> dict[str, float]:

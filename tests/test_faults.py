@@ -6,7 +6,7 @@ import pytest
 from lindecay import integer, subjects
 from lindecay.quantization import Checkpoint, Layer
 from lindecay.questions import faults
-from lindecay.questions.faults import Faults
+from lindecay.questions.faults import Broken, Faults
 from lindecay.settings import Fault
 from test_integer import clips_of
 
@@ -111,3 +111,32 @@ def test_committed_open_networks_give_their_rows_answers():
     path = next(p for p in kept if p.stem.startswith("shift-"))
     told = integer.run(Checkpoint.load(path), clips, record=False).predictions
     assert protocol.letters(told) == rows[path.stem]["predictions"]
+
+
+@pytest.mark.parametrize("part", ["cell", "carry", "column"])
+def test_hardware_that_is_whole_is_the_network(part):
+    ck, clips = small()
+    told = faults.broken(ck, clips.subset([0, 1]), Broken(part, 0.0))
+    for mine, theirs in zip(told, integer.run(ck, clips.subset([0, 1])).layers):
+        assert np.array_equal(mine.U, theirs.U) and np.array_equal(mine.S, theirs.S)
+
+
+@pytest.mark.parametrize("part", ["cell", "carry", "column"])
+def test_hardware_that_is_broken_is_noticed(part):
+    ck, clips = small()
+    told = faults.broken(ck, clips, Broken(part, 0.2, seed=1))
+    whole = integer.run(ck, clips).layers
+    assert any((a.S != b.S).any() for a, b in zip(told, whole))
+
+
+def test_a_stuck_cell_shows_in_every_membrane_that_is_read():
+    ck, clips = small()
+    told = faults.broken(ck, clips, Broken("cell", 1.0, seed=2))
+    stands, at = Broken("cell", 1.0, seed=2).draw((ck.B, ck.layers[0].out), 0)
+    weight = np.array([1 << k for k in range(ck.B - 1)] + [-(1 << (ck.B - 1))])
+    assert stands.all() and (told[0].V == weight @ at).all()
+
+
+def test_an_unknown_part_is_one_line():
+    with pytest.raises(Fault, match="a part that breaks: expected cell, carry, column"):
+        Broken("door", 0.1)

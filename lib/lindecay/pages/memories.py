@@ -81,6 +81,25 @@ PLACES = {
 }
 
 
+def standing() -> pd.DataFrame:
+    """Hardware that stays broken: accuracy by law, and hidden spikes that moved."""
+    found = {
+        (r["part"], r["rate"], r["arm"]): r for r in damage.committed_rows("broken")
+    }
+    table = []
+    for part, rate in dict.fromkeys((p, r) for p, r, _ in found):
+        row = {"broken": f"{PARTS[part]}, {100 * rate:g} %"}
+        for arm in ("ldlif", "vlif", "if"):
+            one = found[part, rate, arm]
+            row[ARMS[arm].label] = f"{one['accuracy']:.0f} of {one['whole']:.0f} %"
+            row[f"{arm}: spikes moved"] = f"{one['moved']:.1f} %"
+        table.append(row)
+    return pd.DataFrame(table)
+
+
+PARTS = {"cell": "membrane cells", "carry": "carry latches", "column": "columns"}
+
+
 def bearable(arm: str) -> float:
     """The highest rate at which no more than LOSS points are gone, interpolated."""
     table = curves()

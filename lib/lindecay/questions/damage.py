@@ -1,10 +1,12 @@
 """Studies of damage: MLP-2 under four laws, trained once, judged with damaged cells.
 
     faults     bits that flip: place x rate x law, three draws a row
+    broken     cells, carry latches and columns that stand still, MLP-1 in single bits
     memories   weights of another memory: spread, drift, stuck cells
 
 The networks are those of the study `open-main` (data/reference/shd_open); the clips are
-SHD's two test speakers. Nothing is chosen on them: every rate and every place is told.
+SHD's two test speakers. MLP-1's are the committed ones, on a few test clips, since single
+bits are slow. Nothing is chosen on them: every rate and every place is told.
 """
 
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lindecay import results
+from lindecay import integer, results, training
 from lindecay.checkpoints import Checkpoint
 from lindecay.questions import faults
 from lindecay.settings import committed
@@ -92,6 +94,36 @@ class Foreign:
         return judged(self, one)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """MLP-1 on hardware that stays broken."""
+
+    arm: str
+    part: str
+    rate: float
+    clips: int = 20
+
+    @property
+    def key(self) -> str:
+        return ",".join(f"{k}={v}" for k, v in asdict(self).items())
+
+    def row(self) -> dict:
+        """Accuracy, and spikes of the hidden layer that come otherwise, per cent."""
+        clips, began = training.clips_for("paper", "test"), time.process_time()
+        each = np.linspace(0, len(clips) - 1, self.clips).astype(int)
+        clips = clips.subset(each)
+        path = committed(f"reference/nmnist/{self.arm}-seed0.npz")
+        ck, made = Checkpoint.load(path), faults.Broken(self.part, self.rate)
+        whole, told = integer.run(ck, clips), faults.broken(ck, clips, made)
+        moved = (told[0].S != whole.layers[0].S).sum() / whole.layers[0].spikes
+        right = told[-1].S.sum(1, dtype=np.int32).argmax(1) == clips.labels
+        found = {"accuracy": 100 * float(right.mean()), "moved": 100 * float(moved)}
+        found |= {"whole": 100 * float((whole.predictions == clips.labels).mean())}
+        stamp = {"source": clips.source, "commit": results.commit()}
+        stamp |= {"cpu_s": round(time.process_time() - began, 1)}
+        return {"key": self.key} | asdict(self) | stamp | found
+
+
 def judged(task, one) -> dict:
     """A row: what `one(network, clips, draw)` gives for each draw."""
     clips, began = speech.clips_for("paper", "test"), time.process_time()
@@ -163,6 +195,18 @@ def _faults() -> Iterator[Broken]:
                     yield Broken(arm, place, rate)
 
 
+def _broken() -> Iterator[Standing]:
+    """What stays broken: membrane cells, carry latches, columns; MLP-1 in single bits."""
+    for part, rate in (
+        ("cell", 1e-3),
+        ("cell", 1e-2),
+        ("carry", 1e-2),
+        ("column", 1e-2),
+    ):
+        for arm in ("ldlif", "vlif", "if"):
+            yield Standing(arm, part, rate)
+
+
 def _memories() -> Iterator[Foreign]:
     """Weights of another memory: conductance spread, drift over a day, stuck cells."""
     for arm in ("vlif", "ldlif"):
@@ -199,4 +243,4 @@ def follows() -> dict[str, float]:
     return {id: value for id, value in told.items() if value is not None}
 
 
-STUDIES = {"faults": _faults, "memories": _memories}
+STUDIES = {"faults": _faults, "memories": _memories, "broken": _broken}

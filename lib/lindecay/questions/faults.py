@@ -23,6 +23,7 @@ from lindecay.settings import Fault
 from lindecay.sram import MacroSpec
 from lindecay.sram.place.wiring import joined
 from lindecay.sram.serial import bitwise
+from lindecay.sram.serial.array import Array
 from lindecay.sram.serial.macro import build, most_events, now
 
 PLACES = ("V", "W", "decay", "theta")
@@ -186,16 +187,102 @@ class Cells(bitwise.Bits):
             array.cells[array.bases["V"] + k] ^= (mask >> k & 1).astype(bool)
 
 
+@dataclass(frozen=True)
+class Broken:
+    """Hardware that stays broken, in single bits only: it acts within a step.
+
+    part: cell (a membrane cell that holds one value), carry (a column's carry latch
+        that does), or column (a column that never fires).
+    rate: share of membrane cells, or of columns; half of them stand at 1.
+    """
+
+    part: str
+    rate: float
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.part not in ("cell", "carry", "column"):
+            raise Fault("a part that breaks", expected="cell, carry, column",
+                        found=repr(self.part))  # fmt: skip
+
+    def draw(self, shape: tuple[int, ...], layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which are broken, and where they stand, bool `shape` each."""
+        random = np.random.default_rng([self.seed, len(self.part), layer])
+        return random.random(shape) < self.rate, random.random(shape) < 0.5
+
+
+class BrokenArray(Array):
+    """An array some of whose cells or carry latches stand still."""
+
+    def broken(self, faults: Broken, rows: slice, layer: int) -> "BrokenArray":
+        """Break it, in place: `rows` hold the membranes."""
+        columns = self.cells.shape[1]
+        shape = (rows.stop - rows.start, columns)
+        shape = shape if faults.part == "cell" else (columns,)
+        self.part, self.rows = faults.part, rows
+        self.stands, self.at = faults.draw(shape, layer)
+        return self
+
+    def step(self, program, i: int):
+        self._hold()
+        seen = super().step(program, i)
+        self._hold()
+        return seen
+
+    def _hold(self) -> None:
+        if self.part == "cell":
+            held = self.cells[self.rows]
+            held[self.stands] = self.at[self.stands]
+        elif self.part == "carry":
+            self.C = np.where(self.stands, self.at, self.C)
+
+
+class BrokenCells(bitwise.Bits):
+    """A layer in single bits on broken hardware."""
+
+    def __init__(self, machine, clips: int, steps: int, faults: Broken, layer: int):
+        super().__init__(machine, clips, steps)
+        self.mute = np.zeros(machine.plan.outputs, bool)
+        if faults.part == "column":
+            self.mute, _ = faults.draw(self.mute.shape, layer)
+        for part in self.parts:
+            first = part.home.bases["V"]
+            part.home.__class__ = BrokenArray
+            part.home.broken(faults, slice(first, first + part.plan.B), layer)
+
+    def step(self, events: np.ndarray, c: int, t: int) -> None:
+        super().step(events, c, t)
+        self.S[c, t, self.mute] = 0
+
+
+def broken(ck: Checkpoint, clips: Clips, faults: Broken) -> list[LayerTrace]:
+    """A network on broken hardware, cycle by cycle, on layout A."""
+    _plain(ck)
+
+    def made(machine, layer, k):
+        return BrokenCells(machine, len(clips), ck.steps, faults, k)
+
+    return _through(ck, clips, made)
+
+
 def bits(ck: Checkpoint, clips: Clips, faults: Faults) -> list[LayerTrace]:
     """The same faults in the emulator's cells, cycle by cycle, on layout A."""
     _plain(ck)
     ck = damaged(ck, faults)
+
+    def made(machine, layer, k):
+        return Cells(
+            machine, len(clips), ck.steps, upset(ck, layer, k, len(clips), faults)
+        )
+
+    return _through(ck, clips, made)
+
+
+def _through(ck: Checkpoint, clips: Clips, made) -> list[LayerTrace]:
+    """All clips through single bits; made: (machine, layer, k) -> a layer of them."""
     walk = integer.Walk(ck, clips)
     _, machines = build(ck, MacroSpec(), most_events(clips))
-    layers = [
-        Cells(machine, len(clips), ck.steps, upset(ck, layer, k, len(clips), faults))
-        for k, (machine, layer) in enumerate(zip(machines, ck.layers))
-    ]
+    layers = [made(m, one, k) for k, (m, one) in enumerate(zip(machines, ck.layers))]
     for c in range(len(clips)):
         for t in range(ck.steps):
             for i, layer in enumerate(layers):

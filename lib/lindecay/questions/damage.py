@@ -5,7 +5,7 @@
     memories   weights of another memory: spread, drift, stuck cells
 
 The networks are those of the study `open-main` (data/reference/shd_open); the clips are
-SHD's two test speakers. MLP-1's are the committed ones, on a few test clips, since single
+SHD's two test speakers. MLP-1's are the committed ones, on few clips: single
 bits are slow. Nothing is chosen on them: every rate and every place is told.
 """
 
@@ -196,7 +196,7 @@ def _faults() -> Iterator[Broken]:
 
 
 def _broken() -> Iterator[Standing]:
-    """What stays broken: membrane cells, carry latches, columns; MLP-1 in single bits."""
+    """What stays broken: membrane cells, carry latches, columns; in single bits."""
     for part, rate in (
         ("cell", 1e-3),
         ("cell", 1e-2),

@@ -42,7 +42,7 @@ KNOBS = {
     "order": (32,),
     "chain": (4, 16),
 }
-CURED = (("rate", 30),)
+CURED = (("rate", 30), ("match", 32), ("adding", 32))
 
 
 @dataclass(frozen=True)

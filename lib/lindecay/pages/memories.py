@@ -197,10 +197,11 @@ def lives(need, table) -> pd.DataFrame:
 def spoken(seconds: float) -> str:
     """A span of time in words.
 
-    >>> spoken(30), spoken(7200), spoken(3.2e9)
-    ('30 s', '2 h', '101 years')
+    >>> spoken(30), spoken(1585), spoken(7200), spoken(3.2e9)
+    ('30 s', '26 min', '2 h', '101 years')
     """
-    for size, word in ((memories.YEAR, "years"), (memories.DAY, "days"), (3600, "h")):
+    units = {"years": memories.YEAR, "days": memories.DAY, "h": 3600, "min": 60}
+    for word, size in units.items():
         if seconds >= size:
             return f"{seconds / size:,.0f} {word}"
     return f"{seconds:.0f} s"
@@ -322,7 +323,7 @@ def numbers(need, table, life: pd.DataFrame) -> dict:
         found["RRAM"]["reads_uj"] / base["reads_uj"], digits=1
     )
     at = 1e3 * memories.break_even(found["RRAM"], base)
-    told["memories.idle_ms"] = number(at, digits=1, unit="ms")
+    told["memories.idle_ms"] = number(at, digits=2, unit="ms")
     usual = table["mem_rram_endurance"].value
     lasts = memories.lifetime(usual, need.writes, need.steps / need.seconds)
     told["memories.days_rram"] = number(lasts / memories.DAY, digits=2, **ROWS)

@@ -257,7 +257,7 @@ class Choice:
     data: str
     rule: str
     factor: float = 1.0
-    after: str = ""  # "bias", or "epoch": what follows the conversion
+    after: str = ""  # "bias", "epoch" or "bias, epoch": what follows the conversion
 
     @property
     def key(self) -> str:
@@ -268,9 +268,9 @@ class Choice:
         ck, calibrate, test = subject(self.data)
         began, made = time.process_time(), ck
         if self.rule != "v-LIF":
-            bias = self.after == "bias"
+            bias = self.after.startswith("bias")
             made = converted(ck, self.rule, calibrate, self.factor, bias)
-        if self.after == "epoch":
+        if self.after.endswith("epoch"):
             with _of(self.data):
                 size = profile("paper" if self.data in KEPT else "quick")
                 made = trained_on(self.data, made, size)
@@ -300,6 +300,8 @@ def _rules() -> Iterator[Choice]:
             yield Choice(data, rule)
             yield Choice(data, rule, after="bias")
             yield Choice(data, rule, after="epoch")
+        if data.startswith("shd"):  # MLP-1 has no bias to train on
+            yield Choice(data, "membranes, by neuron", after="bias, epoch")
 
 
 def _searched() -> Iterator[Choice]:

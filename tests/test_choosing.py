@@ -17,7 +17,7 @@ def vlif():
 @pytest.mark.parametrize("rule", decay.MATCHES)
 def test_rules_from_beta_are_the_closed_forms(vlif, rule):
     ck, clips = vlif
-    made = choosing.converted(ck, rule, clips)
+    made = choosing.converted(ck, clips, rule)
     for mine, layer in zip(made.layers, ck.layers):
         beta, theta = layer.row("beta") / 256, layer.row("theta")
         wanted = [
@@ -39,7 +39,7 @@ def test_the_match_is_found_by_brute_force_too():
 
 def test_a_matched_layer_takes_off_as_much_as_the_exponential_did(vlif):
     ck, clips = vlif
-    made = choosing.converted(ck, "membranes, by layer", clips)
+    made = choosing.converted(ck, clips, "membranes, by layer")
     for mine, held in zip(made.layers, choosing.seen(ck, clips)):
         lam = int(mine.row("lam")[0])
         taken = np.minimum(np.abs(held["V"]), lam).mean()
@@ -62,7 +62,7 @@ def test_what_the_exponential_holds_is_what_the_integer_network_does(vlif):
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_converted_network_runs_on_the_array_without_a_difference(vlif, rule, bias):
     ck, clips = vlif
-    made = choosing.converted(ck, rule, clips, bias=bias)
+    made = choosing.converted(ck, clips, rule, bias=bias)
     run, whole = sram.emulate(made, clips), integer.run(made, clips)
     for mine, theirs in zip(run.trace.layers, whole.layers):
         assert np.array_equal(mine.U, theirs.U) and np.array_equal(mine.S, theirs.S)
@@ -70,7 +70,7 @@ def test_a_converted_network_runs_on_the_array_without_a_difference(vlif, rule, 
 
 def test_the_bias_makes_up_for_the_mean_difference_of_the_leaks(vlif):
     ck, clips = vlif
-    made = choosing.converted(ck, "rheobase", clips, bias=True)
+    made = choosing.converted(ck, clips, "rheobase")
     for mine, held in zip(made.layers, choosing.seen(ck, clips)):
         V, lam = held["V"], mine.row("lam")
         linear = np.sign(V) * np.maximum(np.abs(V) - lam, 0)
@@ -81,9 +81,9 @@ def test_the_bias_makes_up_for_the_mean_difference_of_the_leaks(vlif):
 def test_wrong_conversions_are_one_line(vlif):
     ck, clips = vlif
     with pytest.raises(Fault, match="no such rule for lambda: expected least squares"):
-        choosing.converted(ck, "magic", clips)
+        choosing.converted(ck, clips, "magic")
     with pytest.raises(Fault, match="nothing to convert: expected law exponential"):
-        choosing.converted(small("shrink")[0], "rheobase", clips)
+        choosing.converted(small("shrink")[0], clips)
 
 
 def test_a_spoken_network_starts_as_what_it_was():

@@ -84,15 +84,19 @@ def kept(data: str) -> pd.DataFrame:
     """What a converted network keeps on the test clips: as it is, biased, one epoch."""
     base = of(data, "v-LIF")
     first = {"rule": "v-LIF, before", "converted": f"{base['test']:.1f}"}
-    table = [first | {"with bias": "", "one epoch": "", "spikes": _spikes(base)}]
+    table = [first | dict.fromkeys(AFTER, "") | {"spikes": _spikes(base)}]
     for rule in choosing.RULES:
         plain = of(data, rule)
         told = {"rule": rule, "converted": f"{plain['test']:.1f}"}
-        for name, after in (("with bias", "bias"), ("one epoch", "epoch")):
+        for name, after in AFTER.items():
             row = of(data, rule, after)
             told[name] = f"{row['test']:.1f}" if row else ""
         table.append(told | {"spikes": _spikes(plain)})
     return pd.DataFrame(table)
+
+
+MADE = {"biased": (choosing.BEST, "bias"), "epoch": (choosing.CHEAP, "epoch")}
+AFTER = {"with bias": "bias", "one epoch": "epoch", "both": "bias, epoch"}
 
 
 def _spikes(row: dict) -> str:
@@ -113,7 +117,7 @@ def numbers() -> dict:
     """What the chapter says in prose."""
     told = {"choosing.rows": complete()}
     for data in choosing.SETS:
-        base, rule = of(data, "v-LIF"), of(data, choosing.DEFAULT)
+        base, rule = of(data, "v-LIF"), of(data, choosing.CHEAP)
         stamp = dict(
             digits=1, unit="points", n=base["test_clips"], source=base["source"]
         )
@@ -121,20 +125,27 @@ def numbers() -> dict:
         id = SHORT[data]
         told[f"choosing.{id}.before"] = number(base["test"], **(stamp | {"unit": "%"}))
         told[f"choosing.{id}.lost"] = number(lost, interval=_band(base, rule), **stamp)
-        told[f"choosing.{id}.regret"] = number(regret(data, choosing.DEFAULT), **stamp)
-        epoch = of(data, choosing.DEFAULT, "epoch")
+        told[f"choosing.{id}.regret"] = number(regret(data, choosing.CHEAP), **stamp)
+        epoch = of(data, choosing.CHEAP, "epoch")
         told[f"choosing.{id}.epoch_lost"] = number(
             base["test"] - epoch["test"], interval=_band(base, epoch), **stamp
         )
-    worst = of("shd", "membranes, by neuron")
+    worst = of("shd", choosing.BEST)
     stamp = dict(digits=1, unit="points", n=worst["test_clips"], source=worst["source"])
     base = of("shd", "v-LIF")
     gone, band = base["test"] - worst["test"], _band(base, worst)
     told["choosing.shd.matched_lost"] = number(gone, interval=band, **stamp)
-    biased = of("shd", "membranes, by neuron", "bias")
+    biased = of("shd", choosing.BEST, "bias")
     gone, band = base["test"] - biased["test"], _band(base, biased)
     told["choosing.shd.biased_lost"] = number(gone, interval=band, **stamp)
-    spent = of("shd", choosing.DEFAULT, "epoch")["cpu_s"]
+    both = of("shd", choosing.BEST, "bias, epoch")
+    gone, band = base["test"] - both["test"], _band(base, both)
+    told["choosing.shd.both_lost"] = number(gone, interval=band, **stamp)
+    made = {a: of("shd stand-in", *how)["test"] for a, how in MADE.items()}
+    before = of("shd stand-in", "v-LIF")["test"]
+    for id, share in made.items():
+        told[f"choosing.made.{id}"] = number(before - share, digits=1, unit="points")
+    spent = of("shd", choosing.CHEAP, "epoch")["cpu_s"]
     told["choosing.shd.epoch_cpu"] = number(spent, digits=0, unit="s")
     return told
 

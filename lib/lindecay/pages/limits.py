@@ -157,11 +157,18 @@ def remedies(main: list[dict], cures: list[dict], bills: pd.DataFrame) -> pd.Dat
     for arm in ("vlif", *limits.CURES):
         told = {"remedy": _name(arm)}
         for task, knob in limits.CURED:
-            won = gap(every, task, knob, arm, "ldlif")
-            low, high = won["interval"]
-            told[f"{task} {knob}"] = f"{won['mean']:+.1f} ({low:+.0f} to {high:+.0f})"
+            told[f"{task} {knob}"] = _won(every, task, knob, arm)
         out.append(told | _billed(arm, bill))
     return pd.DataFrame(out)
+
+
+def _won(every: list[dict], task: str, knob: int, arm: str) -> str:
+    there = {(r["task"], r["knob"], r["arm"]) for r in every}
+    if (task, knob, arm) not in there:
+        return "not run"
+    won = gap(every, task, knob, arm, "ldlif")
+    low, high = won["interval"]
+    return f"{won['mean']:+.1f} ({low:+.0f} to {high:+.0f})"
 
 
 def _billed(arm: str, bill: pd.DataFrame) -> dict:

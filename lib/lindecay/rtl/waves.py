@@ -97,8 +97,9 @@ def watched(ck: Checkpoint, clips: Clips) -> Watched:
     _, machines = build(ck, MacroSpec())
     bits = Watched(machines[0])
     bits.clear()
-    for first, last in zip(clips.indptr[: ck.steps], clips.indptr[1:]):
-        bits.step(clips.channel[first:last])
+    spans = zip(clips.indptr[: ck.steps], clips.indptr[1:])
+    for t, (first, last) in enumerate(spans):
+        bits.step(clips.channel[first:last], t)
     return bits
 
 

@@ -22,13 +22,14 @@ FOUND = (  # result, digits, words
 
 
 def lines(build: Build) -> list[tuple[str, str]]:
-    """(number, words) of each finding; KeyError where the build lacks one."""
+    """(number, words) of each finding that this build has."""
     return [
         (
             f"{float(build.published[id].value):,.{digits}f}".replace("-", "\u2212"),
             words,
         )
         for id, digits, words in FOUND
+        if id in build.published
     ]
 
 

@@ -273,10 +273,7 @@ def _card(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html":
         return
     build = Build(Path(app.config.lindecay_home), app.config.lindecay_profile)
-    try:
-        card.draw(build, Path(app.outdir) / "_static" / card.NAME)
-    except KeyError as missing:
-        log.warning(f"no card: no result {missing} in this build")
+    card.draw(build, Path(app.outdir) / "_static" / card.NAME)
 
 
 def setup(app: Sphinx) -> dict:

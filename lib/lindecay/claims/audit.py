@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lindecay.claims import assumptions, inventory, stamps
 from lindecay.claims.judge import Row, picked, source_of
-from lindecay.claims.registry import Claim, load, registry
+from lindecay.claims.registry import Claim, load, own, registry
 from lindecay.results import Result
 from lindecay.settings import Fault, committed, data_dir, root
 
@@ -163,7 +163,8 @@ def unknown() -> list[Problem]:
 
 def unused(here: Results) -> list[Problem]:
     """Published results that no claim reads, no page shows and nobody keeps."""
-    read = {id for c in load().values() for id in (*c.ids, *c.may_read)}
+    every = (*load().values(), *own().values())
+    read = {id for c in every for id in (*c.ids, *c.may_read)}
     pages, spare = _pages(), [s.ids for s in registry().spare]
     told = "published, but no claim reads it, no page shows it, `spare` lacks it"
     return [

@@ -24,7 +24,7 @@ from lindecay.studies import protocol
 from lindecay.training import speech
 
 ARMS = ("vlif", "ldlif", "shift", "if")
-RATES = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+RATES = (1e-7, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 DRAWS = (0, 1, 2)
 SPREADS = (0.02, 0.05, 0.1, 0.2)  # standard deviation, share of the largest weight
 GAINS = (0.9, 0.8, 0.66)  # what drift leaves of a conductance
@@ -186,7 +186,7 @@ CHANGES = {
 
 
 def _faults() -> Iterator[Broken]:
-    """Bits that flip: four laws, four places and all of them, seven rates."""
+    """Bits that flip: four laws, four places and all of them, eight rates."""
     for rate in (0.0, *RATES):
         for place in ("all", *faults.PLACES):
             for arm in ARMS:

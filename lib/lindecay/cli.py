@@ -228,10 +228,9 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Train whole studies, resumable. Example: lindecay sweep main --workers 2"""
-    from lindecay.questions import asked
+    import lindecay.questions.asked  # noqa: F401  they make themselves known
     from lindecay.studies import protocol
 
-    asked.register()
     _least("--workers", workers, 1)
     if not studies:
         rows = protocol.listing(protocol.begin(protocol.folder()))

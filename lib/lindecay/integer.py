@@ -123,6 +123,26 @@ def _decay(law, v, lam, beta, shift, u, cleared):
         cleared[j] = kind(cleared[j] + kind((v[j] != zero) & (u[j] == zero)))
 
 
+def leak(
+    law: str, V: np.ndarray, amount, shift: int = 0, rounding: str | None = None
+) -> np.ndarray:
+    """What one step of a law leaves of membranes V, int64 of V's shape, as `run` does.
+
+    amount: lambda, beta or k of the law, whole, broadcast against V; shift: of beta.
+
+    >>> leak("shrink", np.array([-5, 2, 9]), 3).tolist()
+    [-2, 0, 6]
+    >>> leak("exponential", np.array([-5, 9]), 7, 3, "trunc").tolist()
+    [-4, 7]
+    """
+    V = np.asarray(V, np.int64)
+    each = np.ascontiguousarray(np.broadcast_to(amount, V.shape), np.int64).ravel()
+    left, cleared = np.empty(V.size, np.int64), np.zeros(V.size, np.int64)
+    branch = ROUNDED.get((law, rounding), LAWS.index(law))
+    _decay(branch, np.ascontiguousarray(V).ravel(), each, each, shift, left, cleared)
+    return left.reshape(V.shape)
+
+
 @njit(cache=True)
 def _after(current, lam, u):
     """The law that decays after integration; `current` is used up."""

@@ -8,9 +8,8 @@ import math
 
 import pandas as pd
 
-from lindecay.questions import asked, choosing
+from lindecay.questions import choosing
 from lindecay.results import number
-from lindecay.settings import committed
 from lindecay.studies import protocol
 
 NAMES = {"nmnist": "N-MNIST", "shd": "SHD"}
@@ -19,22 +18,12 @@ SHORT = {"nmnist": "nmnist", "shd": "shd"}
 SHORT |= {f"{k} stand-in": f"{k}_made" for k in SHORT}
 
 
-def rows(name: str = "choosing-rules") -> list[dict]:
-    """The committed rows of a study."""
-    return protocol.read(name, committed("reference") / "protocol")["rows"]
-
-
-def complete() -> str:
-    """How many rows there are, of how many, in both studies."""
-    asked.register()
-    names = ("choosing-rules", "choosing-search")
-    wanted = sum(len(protocol.tasks(name)) for name in names)
-    return f"{sum(len(rows(name)) for name in names)} of {wanted}"
+NAMED = ("choosing-rules", "choosing-search")
 
 
 def of(data: str, rule: str, after: str = "") -> dict | None:
     """The row of one rule on one set."""
-    for row in rows():
+    for row in protocol.kept("choosing-rules"):
         if (row["data"], row["rule"], row["after"]) == (data, rule, after):
             return row
     return None
@@ -42,13 +31,17 @@ def of(data: str, rule: str, after: str = "") -> dict | None:
 
 def tried(data: str) -> list[dict]:
     """The rows of the search, the match itself among them."""
-    found = [r for r in rows("choosing-search") if r["data"] == data]
+    found = [r for r in protocol.kept("choosing-search") if r["data"] == data]
     return [*found, of(data, "membranes, by layer")]
 
 
 def best(data: str) -> float:
     """The highest calibration accuracy of any rule or factor, nothing trained."""
-    found = [r for r in rows() if r["data"] == data and r["after"] != "epoch"]
+    found = [
+        r
+        for r in protocol.kept("choosing-rules")
+        if r["data"] == data and r["after"] != "epoch"
+    ]
     found += tried(data)
     return max(r["calibrated"] for r in found if r["rule"] != "v-LIF")
 
@@ -115,7 +108,7 @@ def sweep(data: str) -> pd.DataFrame:
 
 def numbers() -> dict:
     """What the chapter says in prose."""
-    told = {"choosing.rows": complete()}
+    told = {"choosing.rows": protocol.complete(*NAMED)}
     for data in choosing.SETS:
         base, rule = of(data, "v-LIF"), of(data, choosing.CHEAP)
         stamp = dict(

@@ -18,9 +18,9 @@ from lindecay.networks import ARMS
 from lindecay.plots import Look, Picture
 from lindecay.plots.picture import joined
 from lindecay.questions import leaks, limits
-from lindecay.questions.gaps import asked, gap, rows
+from lindecay.questions.gaps import gap
 from lindecay.results import Result, number
-from lindecay.studies import paired
+from lindecay.studies import paired, protocol
 
 SAYS = {"differs": "no", "unresolved": "not resolved"}  # else the bound holds
 WORDS = {  # arm or remedy -> as the tables name it
@@ -55,9 +55,7 @@ LOOKS = {
 }
 
 
-def complete(name: str) -> str:
-    """How many rows of a study are there, of how many."""
-    return f"{len(rows(name))} of {len(asked(name))}"
+complete = protocol.complete
 
 
 def points(found: list[dict]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lindecay import sram
 from lindecay.arms import ARMS
-from lindecay.questions import asked, damage, memories
+from lindecay.questions import damage, memories
 from lindecay.results import number
 from lindecay.studies import protocol
 
@@ -26,19 +26,9 @@ USES = {  # what the text names: decisions a second, deadline in ms
 }
 
 
-def complete(name: str) -> str:
-    """How many rows there are, of how many."""
-    asked.register()
-    return f"{len(damage.committed_rows(name))} of {len(protocol.tasks(name))}"
-
-
 def curves(place: str = "all") -> pd.DataFrame:
     """Accuracy against the rate: arm, rate, accuracy, low, high."""
-    told = [
-        r
-        for r in damage.committed_rows("faults")
-        if r["place"] == place and r["rate"] > 0
-    ]
+    told = [r for r in protocol.kept("faults") if r["place"] == place and r["rate"] > 0]
     return pd.DataFrame(
         {
             "arm": r["arm"],
@@ -53,9 +43,7 @@ def curves(place: str = "all") -> pd.DataFrame:
 
 def whole(arm: str) -> float:
     """Accuracy without a fault."""
-    told = [
-        r for r in damage.committed_rows("faults") if r["arm"] == arm and r["rate"] == 0
-    ]
+    told = [r for r in protocol.kept("faults") if r["arm"] == arm and r["rate"] == 0]
     return float(np.mean(told[0]["accuracy"]))
 
 
@@ -83,9 +71,7 @@ PLACES = {
 
 def standing() -> pd.DataFrame:
     """Hardware that stays broken: accuracy by law, and hidden spikes that moved."""
-    found = {
-        (r["part"], r["rate"], r["arm"]): r for r in damage.committed_rows("broken")
-    }
+    found = {(r["part"], r["rate"], r["arm"]): r for r in protocol.kept("broken")}
     table = []
     for part, rate in dict.fromkeys((p, r) for p, r, _ in found):
         row = {"broken": f"{PARTS[part]}, {100 * rate:g} %"}
@@ -229,7 +215,7 @@ def bits(V, B: int, need, table) -> pd.DataFrame:
 def other_weights() -> pd.DataFrame:
     """Points lost with weights of another memory."""
     told = []
-    for r in damage.committed_rows("memories"):
+    for r in protocol.kept("memories"):
         told.append(
             {
                 "how": HOW[r["how"]],
@@ -300,10 +286,9 @@ def uses(bill: dict) -> pd.DataFrame:
 def numbers(need, table, life: pd.DataFrame) -> dict:
     """What the chapter says in prose."""
     told = {
-        "memories.rows": len(damage.committed_rows("faults"))
-        + len(damage.committed_rows("memories"))
+        "memories.rows": len(protocol.kept("faults")) + len(protocol.kept("memories"))
     }
-    clips = damage.committed_rows("faults")[0]["clips"]
+    clips = protocol.kept("faults")[0]["clips"]
     stamp = dict(digits=1, unit="%", n=clips, **ROWS)
     for arm in damage.ARMS:
         told[f"memories.whole.{arm}"] = number(whole(arm), **stamp)
@@ -337,7 +322,7 @@ def numbers(need, table, life: pd.DataFrame) -> dict:
 def _drift_numbers() -> dict:
     at = {
         (r["arm"], r["how"], r["size"]): float(np.mean(r["accuracy"]))
-        for r in damage.committed_rows("memories")
+        for r in protocol.kept("memories")
     }
     made = {}
     for how in ("drift", "repaired"):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lindecay.questions import asked, latency, scale
+from lindecay.questions import latency, scale
 from lindecay.results import number
 from lindecay.settings import Fault
 from lindecay.studies import paired, tables
@@ -26,7 +26,6 @@ WIDE = (32, 128, 512)  # of the feed-forward networks on SHD
 
 def study(name: str) -> Study:
     """A committed study of this chapter."""
-    asked.register()
     return tables.study(name)
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 from lindecay import events
 from lindecay.energy import constants
 from lindecay.figures import EXP, LIN, PURPLE
-from lindecay.pages.scale import DATA, study
+from lindecay.pages.scale import DATA
 from lindecay.plots import Look
 from lindecay.questions import fabric, grown, latency
 from lindecay.questions.simulator import PARTS
 from lindecay.results import number
+from lindecay.studies import protocol
 
 NAMES = {"accumulate": "accumulation", "merge": "merging"}
 SHOWN = ("word by word", "row by row, each macro", "in place", "tree, in place")
@@ -43,9 +44,7 @@ def us(cycles: float) -> float:
 
 def rows(name: str) -> pd.DataFrame:
     """A latency study as a table, in the order of its tasks."""
-    found = {row["key"]: row for row in study(name).rows}
-    order = [t.key for t in latency.STUDIES[name]()]
-    return pd.DataFrame([found[k] for k in order if k in found])
+    return pd.DataFrame(protocol.kept(name))
 
 
 def shares(table: pd.DataFrame, designs: tuple[str, ...] = SHOWN) -> pd.DataFrame:

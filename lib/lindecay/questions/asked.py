@@ -1,7 +1,8 @@
 """The studies of the open questions, so that `lindecay sweep` knows them.
 
 A study is a generator of tasks that make their own rows (`designs.Asked`); its first
-line says what it asks. Rows are kept in `data/reference/protocol` like all others.
+line says what it asks. Rows are kept in `data/reference/protocol` like all others. A
+room makes its studies known when it is imported; here all of them are.
 """
 
 from lindecay.questions import (
@@ -11,7 +12,6 @@ from lindecay.questions import (
     latency,
     scale,
 )
-from lindecay.studies import designs
 
 ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
     choosing,
@@ -20,9 +20,3 @@ ROOMS: tuple = (  # modules with STUDIES: name -> generator of tasks
     latency,
     scale,
 )
-
-
-def register() -> None:
-    """Make every study of the rooms known to `lindecay.studies.protocol`."""
-    for room in ROOMS:
-        designs.QUESTIONS.update(room.STUDIES)

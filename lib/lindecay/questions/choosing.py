@@ -26,7 +26,7 @@ from lindecay.events import Clips
 from lindecay.networks import Mlp, MlpSpec
 from lindecay.quantization import Grid
 from lindecay.settings import Fault, committed, profile, store_dir
-from lindecay.studies import protocol
+from lindecay.studies import designs, protocol
 from lindecay.training import speech
 
 CALIBRATE = 500  # training clips that a rule may look at
@@ -38,11 +38,8 @@ KEPT["shd"] = "reference/shd_open/vlif-seed1.npz"
 
 def decayed(ck: Checkpoint, layer: Layer, V: np.ndarray) -> np.ndarray:
     """What the leak makes of membranes V [..., out], whole numbers."""
-    if ck.law == "shrink":
-        return np.sign(V) * np.maximum(np.abs(V.astype(np.int64)) - layer.row("lam"), 0)
-    size = np.abs(V.astype(np.int64)) * layer.row("beta")
-    half = 0 if ck.rounding == "trunc" else (1 << layer.beta_shift) >> 1
-    return np.sign(V) * ((size + half) >> layer.beta_shift)
+    amount = layer.row("lam" if ck.law == "shrink" else "beta")
+    return integer.leak(ck.law, V, amount, layer.beta_shift or 0, ck.rounding)
 
 
 def matched(V: np.ndarray, lost: np.ndarray, most: int) -> int:
@@ -111,7 +108,7 @@ def seen(ck: Checkpoint, clips: Clips) -> list[dict]:
 def converted(
     ck: Checkpoint,
     clips: Clips,
-    rule: str = "membranes, by neuron",
+    rule: str = BEST,
     factor: float = 1.0,
     bias: bool = True,
 ) -> Checkpoint:
@@ -144,8 +141,7 @@ def _converted(ck, layer: Layer, lam, held: dict, factor: float, bias: bool) -> 
     lam = lam.astype(np.int32)
     told = {"lam": lam, "beta": None, "beta_shift": None}
     if bias:
-        V = held["V"].astype(np.int64)
-        mine = np.sign(V) * np.maximum(np.abs(V) - lam, 0)
+        mine = integer.leak("shrink", held["V"], lam)
         left = np.rint((held["rest"] - mine).mean((0, 1))).astype(np.int32)
         told["bias"] = layer.row("bias") + left
     return replace(layer, **told)
@@ -320,10 +316,11 @@ def _searched() -> Iterator[Choice]:
 
 def follows() -> dict[str, float]:
     """Result ids of chapter 09 and what the committed rows give for them."""
-    rows = protocol.read("choosing-rules", committed("reference") / "protocol")["rows"]
+    rows = protocol.kept("choosing-rules")
     at = {(r["data"], r["rule"], r["after"]): r["test"] for r in rows}
     told = {"lost": (CHEAP, ""), "epoch_lost": (CHEAP, "epoch")}
     told |= {"matched_lost": (BEST, ""), "biased_lost": (BEST, "bias")}
+    told |= {"both_lost": (BEST, "bias, epoch")}
     return {
         f"choosing.shd.{id}": at["shd", "v-LIF", ""] - at["shd", *how]
         for id, how in told.items()
@@ -331,4 +328,4 @@ def follows() -> dict[str, float]:
     }
 
 
-STUDIES = {"choosing-rules": _rules, "choosing-search": _searched}
+STUDIES = designs.added({"choosing-rules": _rules, "choosing-search": _searched})

@@ -20,7 +20,7 @@ from lindecay import integer, results, training
 from lindecay.checkpoints import Checkpoint
 from lindecay.questions import faults
 from lindecay.settings import committed
-from lindecay.studies import protocol
+from lindecay.studies import designs, protocol
 from lindecay.training import speech
 
 ARMS = ("vlif", "ldlif", "shift", "if")
@@ -44,7 +44,7 @@ def network(arm: str) -> Checkpoint:
 
 
 @dataclass(frozen=True)
-class Broken:
+class Flipped:
     """A network whose stored bits flip."""
 
     arm: str
@@ -185,14 +185,14 @@ CHANGES = {
 }
 
 
-def _faults() -> Iterator[Broken]:
+def _faults() -> Iterator[Flipped]:
     """Bits that flip: four laws, four places and all of them, eight rates."""
     for rate in (0.0, *RATES):
         for place in ("all", *faults.PLACES):
             for arm in ARMS:
                 nothing = rate == 0 and place != "all"
                 if not nothing and not (arm == "if" and place == "decay"):
-                    yield Broken(arm, place, rate)
+                    yield Flipped(arm, place, rate)
 
 
 def _broken() -> Iterator[Standing]:
@@ -221,16 +221,11 @@ def _memories() -> Iterator[Foreign]:
                 yield Foreign(arm, how, size)
 
 
-def committed_rows(name: str) -> list[dict]:
-    """The rows of a study as they are committed."""
-    return protocol.read(name, committed("reference") / "protocol")["rows"]
-
-
 def lost(arm: str, place: str, rate: float) -> float | None:
     """Points that faults cost an arm, mean over draws; None without such a row."""
     at = {
         (r["arm"], r["place"], r["rate"]): float(np.mean(r["accuracy"]))
-        for r in committed_rows("faults")
+        for r in protocol.kept("faults")
     }
     if (arm, place, rate) not in at:
         return None
@@ -243,4 +238,4 @@ def follows() -> dict[str, float]:
     return {id: value for id, value in told.items() if value is not None}
 
 
-STUDIES = {"faults": _faults, "memories": _memories, "broken": _broken}
+STUDIES = designs.added({"faults": _faults, "memories": _memories, "broken": _broken})

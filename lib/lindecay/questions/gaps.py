@@ -6,14 +6,12 @@ A page publishes what follows from the committed rows; `claims.asked` computes i
 and turns the check red where a number is another one.
 """
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
 
 from lindecay.questions import gatewise, limits
-from lindecay.settings import committed
-from lindecay.studies import paired
+from lindecay.studies import paired, protocol
 
 MAIN = {  # id -> task, knob, arm, base
     "limits.rate_gap": ("rate", 30, "vlif", "ldlif"),
@@ -31,18 +29,7 @@ MAIN = {  # id -> task, knob, arm, base
 STUDIES = limits.STUDIES | gatewise.STUDIES
 
 
-def asked(name: str) -> list[str]:
-    """Keys of a study's tasks, in their order."""
-    return [task.key for task in STUDIES[name]()]
-
-
-def rows(name: str) -> list[dict]:
-    """The committed rows of a study, in the order of its tasks; only those asked."""
-    path = committed("reference") / "protocol" / f"{name}.json"
-    if not path.exists():
-        return []
-    found = {row["key"]: row for row in json.loads(path.read_text())["rows"]}
-    return [found[key] for key in asked(name) if key in found]
+rows = protocol.kept
 
 
 def gap(found: list[dict], task: str, knob: int, arm: str, base: str) -> dict:

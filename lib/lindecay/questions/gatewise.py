@@ -16,6 +16,7 @@ from lindecay import integer, store
 from lindecay.energy import constants, gates, toggles
 from lindecay.energy.gates import Datapath, Netlist
 from lindecay.questions import leaks, remedies
+from lindecay.studies import designs
 
 SOURCE = Path(__file__).parent / "verilog" / "remedies.v"
 NEW = {
@@ -109,4 +110,4 @@ def _gates() -> Iterator[Gates]:
         yield Gates(law)
 
 
-STUDIES = {"limits-gates": _gates}
+STUDIES = designs.added({"limits-gates": _gates})

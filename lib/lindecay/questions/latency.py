@@ -21,6 +21,7 @@ from lindecay.questions import grown
 from lindecay.questions.fabric import Builder, Programs
 from lindecay.questions.grown import Grown
 from lindecay.questions.simulator import IDEAL, PARTS, Timing, Wires, simulate
+from lindecay.studies import designs
 from lindecay.studies.protocol import rounded
 
 MESH = Wires()  # a copy, a hop, a link, an exit: a cycle each
@@ -248,9 +249,11 @@ def _million() -> Iterator[Timed]:
             yield Timed("latency-million", name, net, schedule)
 
 
-STUDIES = {
-    "latency-shares": _shares,
-    "latency-schedules": _schedules,
-    "latency-cures": _cures,
-    "latency-million": _million,
-}
+STUDIES = designs.added(
+    {
+        "latency-shares": _shares,
+        "latency-schedules": _schedules,
+        "latency-cures": _cures,
+        "latency-million": _million,
+    }
+)

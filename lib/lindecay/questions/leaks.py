@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lindecay import decay, energy, sram
+from lindecay import decay, energy, integer, sram
 from lindecay.checkpoints import Checkpoint
 from lindecay.energy import constants as table
 from lindecay.energy import maps, network
@@ -35,16 +35,13 @@ class Leak:
     tried: tuple[float, ...]  # parameters of the trace, in the law's own units
 
 
-def _beta(rounding: str) -> Callable:
-    def step(v, beta, t):
-        size = np.abs(v) * beta + (2 ** (BITS - 1) if rounding == "nearest" else 0)
-        return np.sign(v) * (size >> BITS)
+def _plain(law: str, rounding: str | None = None) -> Callable:
+    """A law of the book, as the integer network computes it."""
+
+    def step(v, parameter, t):
+        return integer.leak(law, v, parameter, BITS, rounding)
 
     return step
-
-
-def _shift(v, k, t):
-    return v - (v >> k)
 
 
 def _own(name: str) -> Callable:
@@ -56,10 +53,6 @@ def _own(name: str) -> Callable:
     return step
 
 
-def _linear(v, lam, t):
-    return remedies.linear_whole(v, lam)
-
-
 def _ladder(most: int, scale: int = 1) -> tuple[int, ...]:
     """Whole numbers from 1 to about `most`, closer where they are small."""
     found = np.unique(np.geomspace(1, most, 16).round().astype(int))
@@ -68,10 +61,10 @@ def _ladder(most: int, scale: int = 1) -> tuple[int, ...]:
 
 BETAS = tuple(range(200, 256, 4))
 LEAKS: dict[str, Leak] = {
-    "exponential, nearest": Leak(_beta("nearest"), BETAS),
-    "exponential, towards rest": Leak(_beta("trunc"), BETAS),
-    "shift": Leak(_shift, (1, 2, 3, 4, 5, 6, 7)),
-    "linear": Leak(_linear, _ladder(40)),
+    "exponential, nearest": Leak(_plain("exponential"), BETAS),
+    "exponential, towards rest": Leak(_plain("exponential", "trunc"), BETAS),
+    "shift": Leak(_plain("shift"), (1, 2, 3, 4, 5, 6, 7)),
+    "linear": Leak(_plain("shrink"), _ladder(40)),
     "two slopes": Leak(_own("slopes"), _ladder(4)),
     "floor above rest": Leak(_own("above"), _ladder(16)),
     "every 4th step": Leak(_own("every"), _ladder(160)),

@@ -23,6 +23,7 @@ from lindecay.networks.layer import Linear, Network, SpikingLayer, bound
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.questions import remedies, tasks_made
 from lindecay.questions.tasks_made import Made
+from lindecay.studies import designs
 from lindecay.training import events_of
 
 GRID = Grid(weight_bits=4, membrane_bits=10, fraction_bits=1)
@@ -257,4 +258,6 @@ def _starts() -> Iterator[Starts]:
             yield Starts("match", 32, arm, horizon)
 
 
-STUDIES = {"limits": _main, "limits-cures": _cures, "limits-starts": _starts}
+STUDIES = designs.added(
+    {"limits": _main, "limits-cures": _cures, "limits-starts": _starts}
+)

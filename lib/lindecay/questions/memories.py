@@ -14,6 +14,7 @@ from math import ceil
 import numpy as np
 from scipy import stats
 
+from lindecay import integer
 from lindecay.checkpoints import Checkpoint
 from lindecay.energy.constants import Constant
 from lindecay.events import Clips
@@ -29,7 +30,8 @@ TECHNOLOGIES = {
 }
 WORD, MB = 64, 8 * 2**20  # bits that the model's energies and leakage stand for
 DAY, YEAR = 86_400.0, 3.156e7  # seconds
-NODE_M = 22e-9
+NODE_UM = 22e-3
+WORDS = 12  # bits of a membrane
 ELSEWHERE = ("clear", "accumulate")  # all other programs write rows of V
 
 
@@ -39,7 +41,6 @@ class Demand:
 
     weight_bits: int  # stored
     reads: float  # weight bits read
-    membrane_bits: int
     steps: int
     writes: float  # of a membrane's row in one step
     seconds: float  # a clip in real time
@@ -51,9 +52,8 @@ def demand(ck: Checkpoint, clips: Clips, run) -> Demand:
     total = run.ledger.total()
     reads = total.sops * ck.layers[0].bits / len(clips)
     told = _writes(run.ledger, ck) / (len(clips) * ck.steps)
-    words = sum(layer.out for layer in ck.layers)
     seconds = ck.steps * clips.dt_us / 1e6
-    return Demand(stored, reads, words * ck.B, ck.steps, told, seconds)
+    return Demand(stored, reads, ck.steps, told, seconds)
 
 
 def _writes(ledger: Ledger, ck: Checkpoint) -> float:
@@ -79,14 +79,12 @@ def weights(need: Demand, table: dict[str, Constant]) -> list[dict]:
             {
                 "key": key,
                 "memory": name,
-                "read_pj_bit": read / WORD,
                 "reads_uj": need.reads * read / WORD / 1e6,
                 "load_uj": need.weight_bits * write / WORD / 1e6,
                 "leak_uw": need.weight_bits * leak / MB * 1e3,
                 "area_mm2": need.weight_bits
                 * table[f"mem_{key}_cell"].value
-                * (NODE_M * 1e3) ** 2,
-                "endurance": table[f"mem_{key}_endurance"].value,
+                * NODE_UM**2,
             }
         )
     return rows
@@ -134,29 +132,19 @@ def forgets(
 ):
     """Steps until a membrane in silence has forgotten that a bit was flipped.
 
-    law: shrink, exponential (amount/2^shift, to nearest), trunc (towards rest), shift
-        (V - (V >> amount)) or none. None where it never does.
+    law: shrink, exponential (amount/2^shift, to nearest), trunc (the same towards
+        rest), shift (V - (V >> amount)) or none. None where it never does.
     """
-    pair = np.array([v, faults.flipped(np.array([v]), np.array([1 << flip]), 12)[0]])
+    law, rounding = ("exponential", law) if law == "trunc" else (law, None)
+    pair = np.array([v, faults.flipped(v, 1 << flip, WORDS)])
     for step in range(most):
         if pair[0] == pair[1]:
             return step
-        after = _silent(law, pair, amount, shift)
+        after = integer.leak(law, pair, amount, shift, rounding)
         if (after == pair).all():
             return None
         pair = after
     return None
-
-
-def _silent(law: str, v: np.ndarray, amount: int, shift: int) -> np.ndarray:
-    size, sign = np.abs(v), np.sign(v)
-    if law == "shrink":
-        return sign * np.maximum(size - amount, 0)
-    if law == "exponential":
-        return sign * ((size * amount + (1 << shift >> 1)) >> shift)
-    if law == "trunc":
-        return sign * ((size * amount) >> shift)
-    return v - (v >> amount) if law == "shift" else v
 
 
 def linear_forgets(v: int, flip: int, amount: int) -> int:
@@ -165,5 +153,5 @@ def linear_forgets(v: int, flip: int, amount: int) -> int:
     Both on one side of rest and apart they stay apart until the smaller one has
     arrived; then the larger one has what is left of it to go.
     """
-    other = int(faults.flipped(np.array([v]), np.array([1 << flip]), 12)[0])
+    other = int(faults.flipped(v, 1 << flip, WORDS))
     return ceil(max(abs(v), abs(other)) / amount)

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from lindecay import decay
+from lindecay import decay, integer
 from lindecay.laws import OwnLaw, registered
 from lindecay.sram.isa.language import Cycle, Program
 from lindecay.sram.isa.programs import shrink
@@ -80,7 +80,7 @@ def slopes(knee: int = KNEE, s: int = TIMES) -> OwnLaw:
 
     def whole(v, lam):
         v = v - np.sign(v) * (lam << s) * far(v, knee)
-        return np.sign(v) * np.maximum(np.abs(v) - lam, 0)
+        return linear_whole(v, lam)
 
     def program(B, rows):
         first = Program("decay", (*tagged(B, knee), *towards(B, rows, s)))
@@ -133,7 +133,7 @@ def linear_slopes(v, lam):
 
 def linear_whole(v, lam):
     """The linear decay in whole numbers."""
-    return np.sign(v) * np.maximum(np.abs(v) - lam, 0)
+    return integer.leak("shrink", v, lam)
 
 
 def every(n: int = PERIOD) -> OwnLaw:

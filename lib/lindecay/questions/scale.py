@@ -19,6 +19,7 @@ from lindecay.networks.speech import SpeechSpec
 from lindecay.quantization import Checkpoint, Grid
 from lindecay.questions import deeper, recurrent
 from lindecay.settings import profile
+from lindecay.studies import designs
 from lindecay.studies.protocol import rounded
 from lindecay.training import gestures
 
@@ -173,4 +174,4 @@ def _sizes() -> Iterator[Task]:
     yield from _pairs("gestures", 2)
 
 
-STUDIES = {"scale-tune": _tuning, "scale-sizes": _sizes}
+STUDIES = designs.added({"scale-tune": _tuning, "scale-sizes": _sizes})

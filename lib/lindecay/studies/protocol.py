@@ -388,6 +388,19 @@ def write(name: str, rows: list[dict], home: Path, known=None) -> Path:
     return store.write_atomic(path, a_line_a_row(found))
 
 
+def kept(name: str) -> list[dict]:
+    """The committed rows of a study, in the order of its tasks; only those asked."""
+    found = read(name, committed("reference") / "protocol")["rows"]
+    at = {row["key"]: row for row in found}
+    return [at[task.key] for task in tasks(name) if task.key in at]
+
+
+def complete(*names: str) -> str:
+    """How many rows of studies are committed, of how many."""
+    rows, asked = (sum(len(f(name)) for name in names) for f in (kept, tasks))
+    return f"{rows} of {asked}"
+
+
 def a_line_a_row(found: dict) -> str:
     """JSON whose rows stand on lines of their own, so that a diff shows what moved."""
     rows = ",\n".join(json.dumps(row) for row in found["rows"])

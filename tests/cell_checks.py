@@ -6,6 +6,8 @@ from a hidden cell; any other name that a shown cell uses was last made in the o
 
 import ast
 import builtins
+import subprocess
+import sys
 from dataclasses import dataclass
 from statistics import median
 
@@ -46,6 +48,16 @@ def too_long(cells: list[Cell]) -> list[str]:
     if short < 0.9 * len(every):
         told.append(f"only {short} of {len(every)} cells have at most {USUAL} lines")
     return told
+
+
+def wrong_names(cells: list[Cell]) -> list[str]:
+    """Names that no cell makes or nothing uses, by ruff: a cell runs minutes later."""
+    code = "\n\n".join(_without_magics(cell.code) for cell in cells)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F,E9"]
+    ruff += ["--output-format=concise", "--no-cache", "--quiet", "-"]
+    told = subprocess.run(ruff, input=code, capture_output=True, text=True)
+    assert told.returncode in (0, 1), told.stderr
+    return told.stdout.splitlines()
 
 
 def made_out_of_sight(cells: list[Cell]) -> list[str]:

@@ -131,6 +131,14 @@ def test_cells_are_short_and_shown_ones_stand_by_themselves(name):
     cells = cell_checks.cells_of(jupytext.read(ROOT / "book" / f"{name}.md"))
     assert cell_checks.too_long(cells) == []
     assert cell_checks.made_out_of_sight(cells) == []
+    assert cell_checks.wrong_names(cells) == []
+
+
+@pytest.mark.parametrize("code", ["kept('broken')", "import numpy as np", "if x ="])
+def test_names_that_nobody_makes_or_uses_are_found(code):
+    good = Cell("import math\n%time x = 1\nprint(math.pi)")
+    assert cell_checks.wrong_names([good]) == []
+    assert len(cell_checks.wrong_names([good, Cell(code)])) >= 1
 
 
 def test_long_cells_are_found():

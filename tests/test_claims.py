@@ -118,9 +118,10 @@ def settled(monkeypatch):
     monkeypatch.setattr(audit, "unused", lambda here: [])
     monkeypatch.setattr(stamps, "_moved_since", lambda commit, chapter: "")
     made = {}
-    for id, claim in claims.load().items():
+    for id, claim in registry.every().items():
         pair = "computed" if claim.needs == "none" else "recordings"
-        made[id] = {f"quick/{pair}": row(id, GOOD).verdict}
+        verdict = judge.judge(claim, GOOD, {}, "quick")[0].verdict
+        made[id] = {f"quick/{pair}": verdict}
     monkeypatch.setattr(audit, "verdicts", lambda: made)
     return made
 
@@ -735,6 +736,34 @@ def test_our_own_claims_are_judged_like_the_paper_s():
         assert set(claim.assumes) <= set(assumptions.load())
 
 
+def test_a_claim_of_ours_that_moves_is_red_too(settled):
+    id = "memories.energy.ldlif"
+    here = GOOD | found(result(id, 0.3, source="recordings"))
+    settled["own-low-supply"] = {"quick/recordings": "trend-only"}
+    assert "own-low-supply" not in str(claims.report_on("quick", here, {}).problems)
+    here[id].value = 0.9
+    assert ("moved", "own-low-supply") in kinds(claims.report_on("quick", here, {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "verdict"),
+    [
+        (0.96, None, "exact"),
+        (1.2, None, "within-tolerance"),
+        (1.2, (1.15, 1.25), "within-tolerance"),
+        (1.2, (0.2, 2.2), "unresolved"),
+        (3.0, (0.9, 5.1), "unresolved"),
+        (3.0, (2.9, 3.1), "differs"),
+        (3.0, None, "differs"),
+    ],
+)
+def test_a_measured_number_stands_beside_its_tolerance(value, interval, verdict):
+    claim = claims.load()["acc-drop-nmnist"]  # 0.96 with 0.31 of tolerance
+    told = claim.model_copy(update={"rule": "measured", "reads": ("x",)})
+    read = {"x": result("x", value, interval=interval)}
+    assert rules.RULES["measured"](told, read, "paper").verdict == verdict
+
+
 def test_people_see_every_claim_in_each_table(settled):
     made = claims.report_on("quick", GOOD, {})
     console = Console(file=io.StringIO(), width=200)
@@ -795,7 +824,7 @@ def test_accept_writes_this_pair_and_keeps_the_others(tmp_path, monkeypatch):
         "paper/official": "exact",
         "quick/recordings": "trend-only",
     }
-    assert "left" not in made and set(made) == set(claims.load())
+    assert "left" not in made and set(made) == set(registry.every())
 
 
 # ------------------------------------------------------------------ history

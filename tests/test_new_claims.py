@@ -96,9 +96,16 @@ def test_the_action_runs_what_it_says(tmp_path):
     action = yaml.safe_load((root() / "action.yml").read_text())
     judge = action["runs"]["steps"][-1]["run"]
     assert "lindecay check --with" in judge and action["inputs"]["results"]["required"]
-    results = [{"id": "energy.update_pj", "value": 1.0}]
-    told = {"schema": 1, "results": results}
     mine = tmp_path / "mine.json"
-    mine.write_text(json.dumps(told))
-    found = lindecay(root(), "check", "--with", str(mine), "--markdown")
-    assert found.returncode in (0, 1) and "| claim" in found.stdout.lower()
+    for cycles, code in ((58, 0), (59, 1)):  # of an update, for any number of neurons
+        sizes = (16, 64, 256, 1024, 4096)
+        told = {
+            "array.update_cycles": [[n, cycles if n > 16 else 58] for n in sizes],
+            "array.update_cycles_sequential": [[n, 58 * n] for n in sizes],
+            "array.update_closed_form": 58,
+        }
+        results = [{"id": id, "value": value} for id, value in told.items()]
+        mine.write_text(json.dumps({"schema": 1, "results": results}))
+        found = lindecay(root(), "check", "--with", str(mine), "--markdown")
+        assert found.returncode == code, found.stderr + found.stdout[:500]
+        assert "| claim |" in found.stdout

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lindecay.claims import assumptions, inventory, stamps
 from lindecay.claims.judge import Row, picked, source_of
-from lindecay.claims.registry import Claim, load, own, registry
+from lindecay.claims.registry import Claim, every, load, registry
 from lindecay.results import Result
 from lindecay.settings import Fault, committed, data_dir, root
 
@@ -82,7 +82,7 @@ def moved(
     kept = verdicts()
     pairs = {pair for of_claim in kept.values() for pair in of_claim}
     problems, notes = [], []
-    for claim in load().values():
+    for claim in (load() if foreign else every()).values():
         if foreign and not (claim.ids and picked(claim, here)):
             continue  # the file says nothing about this claim
         row, pair = of_this_build(rows[claim.id]), pair_of(claim, here, profile)
@@ -163,8 +163,7 @@ def unknown() -> list[Problem]:
 
 def unused(here: Results) -> list[Problem]:
     """Published results that no claim reads, no page shows and nobody keeps."""
-    every = (*load().values(), *own().values())
-    read = {id for c in every for id in (*c.ids, *c.may_read)}
+    read = {id for c in every().values() for id in (*c.ids, *c.may_read)}
     pages, spare = _pages(), [s.ids for s in registry().spare]
     told = "published, but no claim reads it, no page shows it, `spare` lacks it"
     return [

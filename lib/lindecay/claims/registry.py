@@ -232,6 +232,11 @@ def own() -> dict[str, Claim]:
     return {claim.id: claim for claim in found.claims}
 
 
+def every() -> dict[str, Claim]:
+    """The paper's claims and our own, by id: what a verdict is committed for."""
+    return load() | own()
+
+
 def claim(id: str) -> Claim:
     """The claim called `id`; Fault when there is none."""
     if id not in load():

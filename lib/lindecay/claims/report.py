@@ -19,7 +19,7 @@ from lindecay.claims import (
 )
 from lindecay.claims.audit import Problem
 from lindecay.claims.judge import Row, judge
-from lindecay.claims.registry import VERDICTS, load, own
+from lindecay.claims.registry import VERDICTS, every, load, own
 from lindecay.claims.sets import reference
 from lindecay.results import Result
 from lindecay.results import load as load_set
@@ -142,10 +142,11 @@ def report_on(
     """The report on given result sets; `foreign`: not made in this checkout."""
     judged = {c.id: judge(c, here, kept, profile) for c in load().values()}
     rows = {id: row for id, (row, _) in judged.items()}
+    ours = {id: judge(c, here, kept, profile)[0] for id, c in own().items()}
     problems = [
         Problem("inconsistent", id, j.wrong) for id, (_, j) in judged.items() if j.wrong
     ]
-    moves, notes = audit.moved(rows, here, profile, foreign)
+    moves, notes = audit.moved(rows | ours, here, profile, foreign)
     problems += moves
     if not foreign:
         problems += audit.absent(rows, here, profile) + audit.unsourced(here)
@@ -154,8 +155,7 @@ def report_on(
         notes += stamps.untraceable(here, profile)
         wrong = [*asked.contradictions(here), *asked.contradictions(kept)]
         problems += [Problem("inconsistent", *told) for told in wrong]
-    ours = [judge(c, here, kept, profile)[0] for c in own().values()]
-    return Report(profile, list(rows.values()), problems, notes, ours)
+    return Report(profile, list(rows.values()), problems, notes, list(ours.values()))
 
 
 def _on_trust(kept: Mapping[str, Result]) -> list[str]:
@@ -174,8 +174,8 @@ def accept(
     report = report or check(profile)
     here, kept = load_set(report.profile), audit.verdicts()
     new = {}
-    for row in report.rows:
-        pair = audit.pair_of(load()[row.id], here, report.profile)
+    for row in (*report.rows, *report.ours):
+        pair = audit.pair_of(every()[row.id], here, report.profile)
         verdict = audit.of_this_build(row).verdict
         new[row.id] = dict(sorted((kept.get(row.id, {}) | {pair: verdict}).items()))
     changelog.add(kept, new, because or "no reason given")

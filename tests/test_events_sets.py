@@ -333,6 +333,28 @@ def test_readers_know_tonics_geometry():
         assert reader(name).sensor_size == known.geometry
 
 
+def test_readout_in_the_span_of_its_clips_is_the_readout_itself():
+    """Fewer clips than features, some of them twice: the same decisions."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    features = rng.poisson(0.3, (70, 400)).astype(np.float32)
+    features[50:60] = features[:10]
+    labels = features[:, :3].argmax(1)
+    fed, asked = readout._standard(features[:60], features[60:])
+    small = readout._spanned(fed, asked)
+    assert fed.dtype == small[0].dtype == np.float32 and small[0].shape == (60, 60)
+    assert np.allclose(small[0] @ small[1].T, fed @ asked.T, atol=1e-4)
+    told = [
+        LogisticRegression(C=10, tol=1e-6, max_iter=999).fit(a, labels[:60])
+        for a in (fed, small[0])
+    ]
+    wide, narrow = (m.decision_function(x) for m, x in zip(told, (asked, small[1])))
+    assert np.allclose(wide, narrow, atol=0.01) and np.abs(wide).max() > 0.1
+    wrong = told[1].decision_function(small[1][::-1])
+    assert not np.allclose(wide, wrong, atol=0.01)
+
+
 def test_readout_needs_time_exactly_where_only_time_tells(places):
     rng = np.random.default_rng(0)
     labels = np.tile([0, 1], 60)

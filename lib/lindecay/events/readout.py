@@ -20,6 +20,7 @@ from lindecay.settings import Fault
 from lindecay.store import memo
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # C for features of unit mean squared norm
+RIDGE = 1e-6  # of a clip's mean squared norm, below what a readout can see
 
 
 def counts(clips: Clips, slices: int) -> np.ndarray:
@@ -72,24 +73,30 @@ def _fit(features, labels, train, held, strengths) -> list[np.ndarray]:
 
 
 def _standard(fed: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both centred and scaled by what the training clips say."""
+    """Both centred and scaled by what the training clips say; float32 stays so."""
     mean, spread = fed.mean(0), fed.std(0)
-    scale = np.where(spread > 0, spread, np.inf) * np.sqrt((spread > 0).sum())
+    norm = np.sqrt((spread > 0).sum(), dtype=fed.dtype)
+    scale = np.where(spread > 0, spread, np.inf) * norm
     return (fed - mean) / scale, (asked - mean) / scale
 
 
 def _spanned(fed: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in the space that the training clips span, where that one is smaller.
 
-    Exact: an L2-penalised readout never leaves that space (representer theorem).
+    An L2-penalised readout never leaves that space (representer theorem). Its axes
+    are the rows of L, L L' = fed fed'; RIDGE of a clip's norm keeps L from ending
+    where clips repeat each other.
     """
     if 3 * len(fed) >= fed.shape[1]:
         return fed, asked
-    values, basis = np.linalg.eigh((fed @ fed.T).astype(np.float64))
-    real = values > values[-1] * 1e-7
-    turn = basis[:, real] / np.sqrt(values[real])
-    within = basis[:, real] * np.sqrt(values[real])
-    return within.astype(fed.dtype), ((asked @ fed.T) @ turn).astype(fed.dtype)
+    from scipy.linalg import solve_triangular
+
+    dtype, fed, asked = fed.dtype, fed.astype(np.float64), asked.astype(np.float64)
+    gram = fed @ fed.T
+    gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
+    lower = np.linalg.cholesky(gram)
+    turned = solve_triangular(lower, fed @ asked.T, lower=True)
+    return lower.astype(dtype), turned.T.astype(dtype)
 
 
 def readout(clips: Clips, slices: int, folds: list[Fold]) -> np.ndarray:

@@ -174,7 +174,7 @@ def readouts(kinds: Mapping, most: float) -> dict:
     """{(set, kind): readout of counts in slices}, where there are clips to judge.
 
     Args:
-        most: clips of a readout; half as many of a stand-in.
+        most: clips of a readout; of a stand-in half as many, and 1,000 will do.
     """
     told = {}
     for name, places in kinds.items():
@@ -182,7 +182,7 @@ def readouts(kinds: Mapping, most: float) -> dict:
         for kind, place in places.items():
             clips = place.counts["train"]
             if clips >= 100:  # else too few to judge
-                limit = most / 2 if kind == "stand-in" else most
+                limit = min(most / 2, 1_000) if kind == "stand-in" else most
                 every = max(1, round(clips / limit))
                 length = LENGTHS_US[name]
                 told[name, kind] = readout.curve(place, length, every=every, **options)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lindecay.pages import learned
-from lindecay.studies import protocol, tables
+from lindecay.studies import ceilings, protocol, tables
 
 
 def study(rows, asked=9) -> tables.Study:
@@ -45,6 +45,43 @@ def test_a_clear_loss_and_none_are_told_apart():
     told = learned.numbers(study(rows), found)
     assert told["protocol.open.linear"]["n"] == 6
     assert told["protocol.open.rows"] == 18 and told["protocol.open.asked"] == 9
+
+
+def test_the_interval_over_clips_is_that_of_their_means():
+    """A hundred clips of which some are always right: the binomial's normal form."""
+    main = study([row("vlif", s, 80) for s in range(3)])
+    low, high = learned.arms(main)["95 % over clips"][0].split(" to ")
+    half = 1.984 * 100 * np.sqrt(0.8 * 0.2 / 99)
+    assert float(low) == pytest.approx(80 - half, abs=0.1)
+    assert float(high) == pytest.approx(80 + half, abs=0.1)
+
+
+def ceiling(seed, accuracy, **knobs):
+    told = {"arm": "vlif", "seed": seed, "accuracy": accuracy, "judged_clips": 9}
+    return told | knobs
+
+
+def test_ceilings_are_named_counted_and_in_order():
+    rows = [ceiling(s, 60.0 + s) for s in range(3)]
+    rows += [ceiling(0, 70.0, hidden=512), ceiling(0, 65.0, depth=3)]
+    rows += [ceiling(0, 80.0, network="gru"), ceiling(0, 50.0, network="mlp")]
+    table = learned.ceilings(study(rows))
+    assert list(table["accuracy %"]) == [80.0, 70.0, 65.0, 61.0, 50.0]
+    by = table.set_index("network")
+    assert by.loc["v-LIF in float, two layers of 256", "seeds"] == 3
+    assert by.loc["v-LIF in float, two layers of 512", "weights"] == 344_064
+    assert by.loc["v-LIF in float, three layers of 256", "weights"] == 172_032
+    told = learned.ceiling_numbers(study(rows))
+    assert told["protocol.ceiling.gru"]["value"] == 80.0
+    assert told["protocol.ceiling.float_256"]["value"] == 61.0
+    assert told["protocol.ceiling.rows"] == 7
+
+
+def test_weights_of_the_ceilings_are_those_of_their_networks():
+    for kind, many in learned.WEIGHTS.items():
+        net = ceilings.KINDS[kind](140)
+        matrices = [p for p in net.parameters() if p.dim() == 2]
+        assert sum(p.numel() for p in matrices) == many
 
 
 def test_committed_rows_fill_every_table():

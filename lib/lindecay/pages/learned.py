@@ -63,7 +63,7 @@ def tuned(opened: Study) -> pd.DataFrame:
 
 
 def arms(main: Study) -> pd.DataFrame:
-    """The arms on the two test speakers: seeds, accuracy, interval of the seeds."""
+    """The arms on the two test speakers: seeds, accuracy, intervals of seeds, clips."""
     rows = []
     for arm in main.arms():
         each = np.array([r["accuracy"] for r in main.of(arm)])
@@ -74,6 +74,7 @@ def arms(main: Study) -> pd.DataFrame:
                 "seeds": len(each),
                 "accuracy %": round(float(each.mean()), 2),
                 "95 % over seeds": _span(each),
+                "95 % over clips": _span(100 * main.right(arm).mean(0)),
                 "worst to best": f"{each.min():.1f} to {each.max():.1f}",
                 "kSOP a clip": round(sops, 1),
             }
@@ -125,4 +126,60 @@ def numbers(main: Study, found: dict[str, dict]) -> dict:
         id = f"protocol.open.{IDS[words]}"
         told[id] = number(one["mean"], interval=ends, **stamp)
         told[f"{id}_said"] = number(one["said"], **ROWS)
+    return told
+
+
+# ------------------------------------------------------------ what limits MLP-2
+
+WEIGHTS = {"mlp": 102_240, "gru": 105_472}  # studies.ceilings, without biases
+
+
+def ceilings(found: Study) -> pd.DataFrame:
+    """Networks on the same bins and held-out speakers, by accuracy, in per cent."""
+    rows = []
+    for words, part in _networks(found):
+        each = np.array([r["accuracy"] for r in part])
+        told = {"network": words, "weights": _weights(part[0])}
+        told |= {"seeds": len(each), "accuracy %": round(float(each.mean()), 1)}
+        rows.append(told | {"worst to best": f"{each.min():.1f} to {each.max():.1f}"})
+    made = pd.DataFrame(rows)
+    return made.sort_values("accuracy %", ascending=False) if rows else made
+
+
+def _networks(found: Study) -> list[tuple[str, list[dict]]]:
+    """Rows of each network, with its name."""
+    grouped: dict[str, list[dict]] = {}
+    for row in found.rows:
+        grouped.setdefault(_named(row), []).append(row)
+    return list(grouped.items())
+
+
+def _named(row: dict) -> str:
+    """What a row's network is, in words."""
+    if row.get("network"):
+        return {"mlp": "MLP, no spikes", "gru": "GRU, no spikes"}[row["network"]]
+    layers = {2: "two", 3: "three"}[row.get("depth") or 2]
+    return f"v-LIF in float, {layers} layers of {row.get('hidden') or 256}"
+
+
+def _weights(row: dict) -> int:
+    if row.get("network"):
+        return WEIGHTS[row["network"]]
+    hidden, depth = row.get("hidden") or 256, row.get("depth") or 2
+    return 140 * hidden + (depth - 1) * hidden**2 + 20 * hidden
+
+
+def ceiling_numbers(found: Study) -> dict:
+    """Mean accuracy of the GRU, the MLP and the spiking networks without a grid."""
+    ids = {"GRU, no spikes": "gru", "MLP, no spikes": "mlp"}
+    ids |= {
+        f"v-LIF in float, two layers of {n}": f"float_{n}" for n in (256, 512, 1024)
+    }
+    ids |= {"v-LIF in float, three layers of 256": "float_deep"}
+    told = {"protocol.ceiling.rows": len(found.rows)}
+    for words, part in _networks(found):
+        each = [r["accuracy"] for r in part]
+        seeds, n = sorted(r["seed"] for r in part), part[0]["judged_clips"]
+        stamp = dict(digits=1, unit="%", n=n, seeds=seeds, **ROWS)
+        told[f"protocol.ceiling.{ids[words]}"] = number(float(np.mean(each)), **stamp)
     return told

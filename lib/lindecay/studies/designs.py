@@ -47,6 +47,7 @@ class Task:
     bias: str | None = None  # "none": MLP-2 without biases
     depth: int | None = None  # hidden layers of MLP-2 where not two
     network: str | None = None  # a ceiling instead of MLP-2 (lindecay.studies.ceilings)
+    rate: float | None = None  # of a ceiling's optimiser; 1e-3 where it is None
 
     @property
     def judged(self) -> str:
@@ -289,6 +290,17 @@ def _open_ceilings() -> Iterator[Task]:
             yield _open("ceiling", "vlif", seed, weight_bits=0, fold=0, **size)
 
 
+def _open_rates() -> Iterator[Task]:
+    """Are the ceilings trained enough? Faster and three times as long, one seed."""
+    free = {"weight_bits": 0, "fold": 0}
+    for epochs, rates in ((12, (3e-3, 1e-2)), (36, (3e-3,))):
+        for rate in rates:
+            for network in ("gru", "mlp"):
+                own = {"network": network, "rate": rate, "epochs": epochs}
+                yield _open("ceiling", "if", **free, **own)
+    yield _open("ceiling", "vlif", epochs=36, **free)
+
+
 def _open_bias() -> Iterator[Task]:
     """MLP-2 without biases, so that lambda is identifiable; held-out speakers."""
     for seed in range(3):
@@ -339,6 +351,7 @@ STUDIES = {
     "open-tune": _open_tune,
     "open-main": _open_main,
     "open-ceilings": _open_ceilings,
+    "open-rates": _open_rates,
     "open-bias": _open_bias,
     "open-speakers": _open_speakers,
     "open-weights": _open_weights,

@@ -59,7 +59,7 @@ def shd_plan(task: Task) -> speech.Plan:
     rest = {"network_spec": spec, "fold": task.fold, "speaker": task.speaker}
     rest |= {"most": task.clips, "watch": not task.version}
     if task.network:
-        rest |= {"kind": task.network, "learning_rate": 1e-3}
+        rest |= {"kind": task.network, "learning_rate": task.rate or 1e-3}
         return ceilings.Plan(task.arm, task.seed, sizes, **rest)
     return speech.Plan(task.arm, task.seed, sizes, **rest)
 

@@ -58,23 +58,25 @@ def test_the_interval_over_clips_is_that_of_their_means():
 
 def ceiling(seed, accuracy, **knobs):
     told = {"arm": "vlif", "seed": seed, "accuracy": accuracy, "judged_clips": 9}
-    return told | knobs
+    return told | {"epochs": 12} | knobs
 
 
 def test_ceilings_are_named_counted_and_in_order():
     rows = [ceiling(s, 60.0 + s) for s in range(3)]
     rows += [ceiling(0, 70.0, hidden=512), ceiling(0, 65.0, depth=3)]
-    rows += [ceiling(0, 80.0, network="gru"), ceiling(0, 50.0, network="mlp")]
-    table = learned.ceilings(study(rows))
-    assert list(table["accuracy %"]) == [80.0, 70.0, 65.0, 61.0, 50.0]
+    rows += [ceiling(0, 55.0, network="gru"), ceiling(0, 50.0, network="mlp")]
+    more = [ceiling(0, 80.0, network="gru", rate=0.01, epochs=36)]
+    table = learned.ceilings(study(rows), study(more))
+    assert list(table["accuracy %"]) == [80.0, 70.0, 65.0, 61.0, 55.0, 50.0]
     by = table.set_index("network")
     assert by.loc["v-LIF in float, two layers of 256", "seeds"] == 3
     assert by.loc["v-LIF in float, two layers of 512", "weights"] == 344_064
     assert by.loc["v-LIF in float, three layers of 256", "weights"] == 172_032
-    told = learned.ceiling_numbers(study(rows))
-    assert told["protocol.ceiling.gru"]["value"] == 80.0
-    assert told["protocol.ceiling.float_256"]["value"] == 61.0
-    assert told["protocol.ceiling.rows"] == 7
+    assert sorted(by.loc["GRU, no spikes", "rate"]) == [0.001, 0.01]
+    told = learned.ceiling_numbers(study(rows), study(more))
+    assert {id.split(".")[-1]: one["value"] for id, one in told.items()} == {
+        "gru": 80.0, "mlp": 50.0, "spikes": 70.0
+    }  # fmt: skip
 
 
 def test_weights_of_the_ceilings_are_those_of_their_networks():

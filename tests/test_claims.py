@@ -736,6 +736,24 @@ def test_our_own_claims_are_judged_like_the_paper_s():
         assert set(claim.assumes) <= set(assumptions.load())
 
 
+def test_our_own_claims_have_a_chain_and_words_too():
+    id = "own-floor"
+    here = found(result("protocol.shd.drop_floor", 5.0, interval=(4.0, 6.0)))
+    links = claims.why.chain(id, "quick", (here, {}))
+    assert [one["link"] for one in links][:2] == ["quote", "claim"]
+    assert links[0]["where"].startswith("data/claims/ours.yml:")
+    assert (
+        "protocol.shd.drop_floor = 5" in str(links) and links[-1]["link"] == "verdict"
+    )
+    assert claims.text(id) == registry.own()[id].says
+    assert claims.text(id, "verdict", here) == "trend-only"
+    with pytest.raises(Fault, match="unknown claim"):
+        claims.text("own-nothing")
+    made = claims.report_on("quick", here, {})
+    assert "link by link" in page.own_html(made, {id: links})
+    assert "link by link" not in page.own_html(made)
+
+
 def test_a_claim_of_ours_that_moves_is_red_too(settled):
     id = "memories.energy.ldlif"
     here = GOOD | found(result(id, 0.3, source="recordings"))
@@ -924,14 +942,15 @@ def test_a_stamp_of_edited_files_is_told_and_red_in_the_reference(clone):
 
 
 def test_committed_verdicts_name_known_claims_pairs_and_words():
+    known = registry.every()
     for id, pairs in audit.verdicts().items():
-        assert id in claims.load()
+        assert id in known
         for pair, verdict in pairs.items():
             profile, source = pair.split("/")
             assert profile in ("quick", "paper") and verdict in claims.VERDICTS
             assert source in judge.WEAKEST_FIRST
-            data = claims.load()[id].needs != "none"
-            if claims.load()[id].kind in ("stochastic", "simulated"):
+            data = known[id].needs != "none"
+            if known[id].kind in ("stochastic", "simulated"):
                 # the first page says so in words: change them together
                 assert verdict not in ("exact", "within-tolerance"), id
             if data and (profile == "quick" or source in ("stand-in", "recordings")):

@@ -442,12 +442,14 @@ def _report(report) -> None:
 @app.command()
 def bench(
     what: Annotated[str, typer.Argument(help="neurons, networks, array, data")],
+    page: Annotated[str, typer.Option("--html", help="a table to write")] = "",
+    against: Annotated[str, typer.Option(help="a bench that --json kept")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Time and memory beside peers. Example: lindecay bench neurons --json"""
     from lindecay import bench as rooms
     from lindecay import events
-    from lindecay.bench import array
+    from lindecay.bench import array, table
 
     works = {
         "neurons": rooms.neurons,
@@ -456,10 +458,16 @@ def bench(
         "data": events.bench,
     }
     _known(what, list(works), "no such benchmark")
+    before = table.kept(against) if against else None  # minutes before it is needed
+    page = table.target(page) if page else None
     found = works[what]()
     say(found) if as_json else _columns(
         [{"work": name, **work} for name, work in found.items()]
     )
+    if page:
+        table.write(found, page)
+    if before:
+        print(*table.compared(found, before), sep="\n", file=sys.stderr)
 
 
 @app.command("array")

@@ -95,19 +95,21 @@ def own_table(report) -> Table:
     return shown
 
 
-def own_html(report) -> str:
-    """The book's own claims as the page shows them."""
+def own_html(report, chains: Chains | None = None) -> str:
+    """The book's own claims as the page shows them; chains: see `html`."""
     heads = "".join(
         f'<th scope="col">{h}</th>' for h in ("Claim", "Says", "Ours", "Verdict")
     )
-    body = "\n".join(_own_tr(row) for row in report.ours)
+    body = "\n".join(
+        _own_tr(row, (chains or {}).get(row.id, [])) for row in report.ours
+    )
     return (
         f'<div class="claims"><table class="claims-table"><thead><tr>{heads}</tr>'
         f"</thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 
 
-def _own_tr(row: Row) -> str:
+def _own_tr(row: Row, chain: list[dict]) -> str:
     claim = own()[row.id]
     cells = (
         ("Says", escape(claim.says)),
@@ -116,7 +118,9 @@ def _own_tr(row: Row) -> str:
     )
     head = f'<th scope="row">{escape(claim.title)}<small>{row.id}</small></th>'
     rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells)
-    return f'<tr id="{row.id}">{head}{rest}</tr>'
+    told = f"<p>{escape(row.why)}</p>{_chain(chain)}"
+    why = f'<tr class="why"><td colspan="4">{told}</td></tr>'
+    return f'<tr id="{row.id}">{head}{rest}</tr>\n{why}'
 
 
 def markdown(report) -> str:

@@ -238,8 +238,10 @@ def every() -> dict[str, Claim]:
 
 
 def claim(id: str) -> Claim:
-    """The claim called `id`; Fault when there is none."""
-    if id not in load():
-        expected = "an id of data/claims/paper.yml"
+    """The claim called `id`, the paper's or our own; Fault when there is none."""
+    if id in load():
+        return load()[id]
+    if id not in own():
+        expected = "an id of data/claims/paper.yml or ours.yml"
         raise Fault("unknown claim", expected=expected, found=id)
-    return load()[id]
+    return own()[id]

@@ -14,9 +14,8 @@ from lindecay.claims.assumptions import load as assumptions
 from lindecay.claims.display import number
 from lindecay.claims.inventory import source_path
 from lindecay.claims.judge import judge
-from lindecay.claims.registry import Claim
+from lindecay.claims.registry import Claim, every, own
 from lindecay.claims.registry import claim as find
-from lindecay.claims.registry import load as claims
 from lindecay.claims.rules import RULES
 from lindecay.results import Result, load, set_dir
 from lindecay.settings import Fault, committed, root
@@ -29,8 +28,10 @@ def chain(id: str, profile: str = "quick", both=None) -> list[Link]:
     claim = find(id)
     here, kept = both or (load(profile), sets.reference())
     row, _ = judge(claim, here, kept, profile)
-    links = [_link("quote", f"\u201c{claim.quote}\u201d", _quoted(claim))]
-    links += [_link("claim", claim.face, _line(_registry(), f"- id: {id}"))]
+    home = _line(_registry(id), f"- id: {id}")
+    where = home if id in own() else _quoted(claim)
+    links = [_link("quote", f"\u201c{claim.quote}\u201d", where)]
+    links += [_link("claim", claim.face, home)]
     links += [
         _link("assumption", _title(a), _line(_open(), f"- id: {a}"))
         for a in claim.assumes
@@ -39,29 +40,30 @@ def chain(id: str, profile: str = "quick", both=None) -> list[Link]:
     links += [_statistic(claim)]
     for one in row.scopes:
         told = f"{one['scope']}: {number(one['ours'])}: {one['verdict']}"
-        links.append(_link("scope", told, _line(_registry(), f"- id: {id}")))
+        links.append(_link("scope", told, home))
     told = f"{row.verdict} ({row.status}, {row.source}, {row.profile}): {row.why}"
     pairs = _line(committed("claims/verdicts.json"), f'"{id}"')
     return [*links, _link("verdict", told, pairs)]
 
 
 def chains(profile: str = "quick") -> dict[str, list[Link]]:
-    """The links of every claim by its id."""
+    """The links of every claim by its id, the paper's and our own."""
     both = load(profile), sets.reference()
-    return {id: chain(id, profile, both) for id in claims()}
+    return {id: chain(id, profile, both) for id in every()}
 
 
 def lines(links: list[Link]) -> list[str]:
     """For people: a line a link."""
-    return [f"{one['link']:<11}{one['told']}  [{one['where']}]" for one in links]
+    return [f"{one['link']:<13}{one['told']}  [{one['where']}]" for one in links]
 
 
 def _link(kind: str, told: Any, where: str) -> Link:
     return {"link": kind, "told": told, "where": where}
 
 
-def _registry() -> Path:
-    return committed("claims/paper.yml")
+def _registry(id: str) -> Path:
+    """The file that holds a claim: the paper's, or our own."""
+    return committed("claims/ours.yml" if id in own() else "claims/paper.yml")
 
 
 def _open() -> Path:

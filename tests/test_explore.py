@@ -1,9 +1,11 @@
 """Sliders under a figure: the library's numbers, by keyboard, on any screen."""
 
+import json
 import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from conftest import ROOT
 from lindecay import decay, figures, kernels
@@ -15,8 +17,16 @@ SCRIPT = ROOT / "book" / "_static" / "explore.js"
 PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
 <body><figure><svg class="drawing" role="img" aria-label="still"
  viewBox="0 0 468 202"></svg>
-<div class="explore" data-explore="{kind}" data-beta="0.9" data-lam="{lam!r}" hidden>
+<div class="explore" data-explore="{kind}" data-given="{given}"
+ data-rows='{rows}' hidden>
 </div></figure><script>{script}</script>"""
+
+
+OUTSIDE = """() => { const box = document.querySelector('svg.live')
+  const [, , w, h] = box.getAttribute('viewBox').split(' ').map(Number)
+  return [...box.querySelectorAll('polyline')].flatMap(p =>
+    p.getAttribute('points').split(' ').map(q => q.split(',').map(Number))
+  ).filter(([x, y]) => !(x >= 0 && x <= w && y >= 0 && y <= h)) }"""
 
 
 @pytest.fixture
@@ -24,12 +34,13 @@ def explorer(browser, tmp_path):
     """explorer(kind, **context) -> a page with one figure and its sliders."""
     open_ones = []
 
-    def open_(kind, **context):
+    def open_(kind, given=None, rows="[]", **context):
         css = (ROOT / "book" / "_static" / "lindecay.css").read_text()
         page = tmp_path / f"{kind}.html"
         script = SCRIPT.read_text()
-        lam = decay.lam_least_squares(0.9)
-        page.write_text(PAGE.format(kind=kind, css=css, script=script, lam=lam))
+        given = given or f"0.9 {decay.lam_least_squares(0.9)!r}"
+        told = dict(kind=kind, css=css, script=script, given=given, rows=rows)
+        page.write_text(PAGE.format(**told))
         made = browser.new_context(**context)
         open_ones.append(made)
         tab = made.new_page()
@@ -93,6 +104,58 @@ def test_the_neuron_of_the_browser_is_that_of_the_time_loop(explorer, law, own):
     assert told["u"] == pytest.approx(np.ravel(u.numpy()).tolist(), abs=1e-5)
 
 
+ROWS = [
+    {"arm": arm, "volts": v, "accuracy": a - lost}
+    for arm, lost in (("vlif", 0), ("ldlif", 2), ("shift", 3), ("if", 8))
+    for v, a in ((0.6, 75.0), (0.55, 74.0), (0.52, 30.0))
+]
+OTHERS = {"seeds": ("6 1.7 1.11", "[]"), "supply": ("1.0", json.dumps(ROWS))}
+
+
+def test_the_browser_knows_student_s_t_and_the_power_of_pairs(explorer):
+    tab = explorer("seeds", *OTHERS["seeds"])
+    for n in (3, 4, 6, 10, 20, 60):
+        t = stats.t(n - 1)
+        half = t.ppf(0.975) * 1.7 / np.sqrt(n)
+        assert ask(tab, f"reach({n}, 1.7)") == pytest.approx(half, rel=0.01)
+        least = (t.ppf(0.975) + t.ppf(0.8)) * 1.7 / np.sqrt(n)
+        assert ask(tab, f"found({n}, 1.7)") == pytest.approx(least, rel=0.01)
+    many = ask(tab, "enough(1.11, 1.7)")
+    assert ask(tab, f"found({many}, 1.7)") <= 1.11 < ask(tab, f"found({many - 1}, 1.7)")
+    assert ask(tab, "enough(0.001, 4)") == 0
+
+
+def test_the_supply_reads_the_points_of_the_figure(explorer):
+    tab = explorer("supply", *OTHERS["supply"])
+    tab.get_by_role("slider").first.press("ArrowRight")
+    told = tab.locator(".told").inner_text()
+    assert "At 0.551 V a step takes 0.304 of its nominal energy" in told
+    assert "v-LIF 74 %, LD-LIF 72 %, shift 71 %, IF 66 %" in told
+    x, y = [0.52, 0.55, 0.6], [30.0, 74.0, 75.0]
+    for at in (0.4, 0.52, 0.53, 0.5501, 0.6, 0.9):
+        assert ask(tab, f"between({x}, {y}, {at})") == pytest.approx(
+            np.interp(at, x, y)
+        )
+    assert tab.get_by_role("button", name="Match").count() == 0
+
+
+@pytest.mark.parametrize("kind", list(OTHERS))
+def test_other_knobs_turn_by_keyboard_too_and_stay_in_their_axes(explorer, kind):
+    tab = explorer(kind, *OTHERS[kind], viewport={"width": 390, "height": 800})
+    said = {tab.locator(".told").inner_text()}
+    for slider in tab.get_by_role("slider").all():
+        slider.press("ArrowRight")
+        said.add(tab.locator(".told").inner_text())
+    assert len(said) == 1 + tab.get_by_role("slider").count()
+    for end in ("min", "max"):
+        for slider in tab.get_by_role("slider").all():
+            slider.fill(slider.get_attribute(end))
+        assert tab.evaluate(OUTSIDE) == []
+        assert "NaN" not in tab.locator("svg.live").inner_html()
+    tab.get_by_role("button", name="Back").press("Enter")
+    assert tab.locator("svg.live").count() == 0
+
+
 @pytest.mark.parametrize("kind", ["decay", "rates"])
 def test_the_keyboard_turns_every_knob_and_brings_the_figure_back(explorer, kind):
     tab = explorer(kind)
@@ -125,14 +188,7 @@ def test_no_curve_leaves_its_axes_at_any_end_of_the_knobs(explorer):
         for end in ("min", "max"):
             for slider in tab.get_by_role("slider").all():
                 slider.fill(slider.get_attribute(end))
-            out = tab.evaluate(
-                """() => { const box = document.querySelector('svg.live')
-                  const [, , w, h] = box.getAttribute('viewBox').split(' ').map(Number)
-                  return [...box.querySelectorAll('polyline')].flatMap(p =>
-                    p.getAttribute('points').split(' ')
-                      .map(q => q.split(',').map(Number))
-                  ).filter(([x, y]) => !(x >= 0 && x <= w && y >= 0 && y <= h)) }"""
-            )
+            out = tab.evaluate(OUTSIDE)
             assert out == []
             assert "NaN" not in tab.locator("svg.live").inner_html()
 

@@ -56,6 +56,19 @@ def test_the_interval_over_clips_is_that_of_their_means():
     assert float(high) == pytest.approx(80 + half, abs=0.1)
 
 
+def test_what_pairs_resolve_is_what_the_study_says_of_itself():
+    """At the study's own number of pairs: its interval and its detectable drop."""
+    rows = [row("vlif", s, 90 + s % 3) for s in range(6)]
+    rows += [row("ldlif", s, 80 + (2 * s) % 5) for s in range(6)]
+    found = learned.decisions(study(rows))
+    one = found["LD-LIF against v-LIF"]
+    told = learned.resolves(learned.spread_of(found)).query("pairs == 6")
+    half, least = told.sort_values("points").points
+    low, high = one["seeds_interval"]
+    assert half == pytest.approx((high - low) / 2)
+    assert least == pytest.approx(one["detectable"])
+
+
 def ceiling(seed, accuracy, **knobs):
     told = {"arm": "vlif", "seed": seed, "accuracy": accuracy, "judged_clips": 9}
     return told | {"epochs": 12} | knobs

@@ -36,6 +36,28 @@
     return { u, spikes };
   };
 
+  // Student's t from the normal's quantile z: Fisher and Cornish, four terms
+  const student = (z, nu) => {
+    const z2 = z * z;
+    return z + z * ((z2 + 1) / 4 / nu + ((5 * z2 + 16) * z2 + 3) / 96 / nu ** 2 +
+      (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384 / nu ** 3 +
+      ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160 / nu ** 4);
+  };
+  const reach = (n, spread) => (student(1.959964, n - 1) * spread) / Math.sqrt(n);
+  const found = (n, spread) =>
+    reach(n, spread) + (student(0.841621, n - 1) * spread) / Math.sqrt(n);
+  const enough = (drop, spread, most = 999) => {
+    for (let n = 3; n <= most; n++) if (found(n, spread) <= drop) return n;
+    return 0;
+  };
+  // Straight lines between the points of the build's figure; x rises
+  const between = (x, y, at) => {
+    if (at <= x[0]) return y[0];
+    const k = x.findIndex((v) => v >= at);
+    if (k < 0) return y[y.length - 1];
+    return y[k - 1] + ((y[k] - y[k - 1]) * (at - x[k - 1])) / (x[k] - x[k - 1]);
+  };
+
   const count = (n) => Array.from({ length: n }, (_, k) => k);
   const say = (x, digits = 3) =>
     String(+x.toFixed(digits)).replace("-", "\u2212");
@@ -51,7 +73,8 @@
         lam: ["λ (linear), in θ", 0.005, 0.35, 0.005],
         input: ["kick, in θ", -1.5, 1.5, 0.1],
       },
-      start: { input: 1 },
+      start: ([beta, lam]) => ({ beta, lam, input: 1 }),
+      match: true,
       draw({ beta, lam, input }) {
         const steps = 40, x = count(steps + 1);
         const curves = [
@@ -85,7 +108,8 @@
         lam: ["λ (linear), in θ", 0.005, 0.35, 0.005],
         input: ["current, in θ", 0.01, 0.6, 0.01],
       },
-      start: { input: 0.2 },
+      start: ([beta, lam]) => ({ beta, lam, input: 0.2 }),
+      match: true,
       draw({ beta, lam, input }) {
         const x = count(237).map((k) => 0.01 + k * 0.0025), steps = 60;
         const rates = [
@@ -112,6 +136,62 @@
         const deaf = input <= lam ? " A steady current below λ is not heard at all." : "";
         return `Over ${n} steps the exponential neuron, reset to zero, fires ${say(e)} times a ` +
           `step, the linear one, reset by subtraction, ${say(l)}.${deaf}`;
+      },
+    },
+    seeds: {
+      label: "what so many seeds can find",
+      sliders: {
+        n: ["pairs of networks", 3, 60, 1],
+        spread: ["spread of a pair, points", 0.1, 4, 0.05],
+        drop: ["true drop, points", 0, 5, 0.05],
+      },
+      start: ([n, spread, drop]) => ({ n, spread, drop }),
+      draw({ n, spread, drop }) {
+        const x = count(58).map((k) => k + 3);
+        const curves = [
+          { name: "interval, \u00b1", colour: EXP, y: x.map((m) => reach(m, spread)) },
+          { name: "found 4 in 5", colour: LIN, dash: "7 3", y: x.map((m) => found(m, spread)) },
+        ];
+        const at = [[n, reach(n, spread), EXP], [n, found(n, spread), LIN]];
+        return [{ x, curves, at, xlabel: "pairs of networks", ylabel: "points", low: 0, high: 6, mark: drop }];
+      },
+      tell({ n, spread, drop }) {
+        const least = found(n, spread), need = enough(drop, spread);
+        const more = drop <= 0 ? "" : need
+          ? ` A drop of ${say(drop, 2)} takes ${need} pairs.`
+          : ` A drop of ${say(drop, 2)} takes more pairs than anybody trains.`;
+        return `${n} pairs tell a drop to \u00b1${say(reach(n, spread), 2)} points and find one of ` +
+          `${say(least, 2)} four times in five.${more}`;
+      },
+    },
+    supply: {
+      label: "accuracy at a supply",
+      sliders: { volts: ["supply, V", 0.5, 0.65, 0.001] },
+      start: ([nominal], rows) => ({ nominal, rows, volts: 0.55 }),
+      laws: { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", PURPLE, "2 3"], if: ["IF", "#009E73", "1 2"] },
+      of(rows, arm) {
+        const mine = rows.filter((r) => r.arm === arm).sort((a, b) => a.volts - b.volts);
+        return [mine.map((r) => +r.volts), mine.map((r) => +r.accuracy)];
+      },
+      draw({ rows, volts, nominal }) {
+        const x = count(151).map((k) => 0.5 + k / 1000), curves = [], at = [];
+        for (const [arm, [name, colour, dash]] of Object.entries(this.laws)) {
+          const told = this.of(rows, arm);
+          if (!told[0].length) continue;
+          curves.push({ name, colour, dash, y: x.map((v) => between(...told, v)) });
+          at.push([volts, between(...told, volts), colour]);
+        }
+        const joules = (v) => (v / nominal) ** 2;
+        const energy = [{ name: "energy", colour: EXP, y: x.map(joules) }];
+        return [
+          { x, curves, at, xlabel: "supply (V)", ylabel: "accuracy (%)", low: 0, high: 100 },
+          { x, curves: energy, at: [[volts, joules(volts), EXP]], xlabel: "supply (V)", ylabel: "energy / nominal", low: 0, high: 0.5 },
+        ];
+      },
+      tell({ rows, volts, nominal }) {
+        const each = Object.entries(this.laws).map(([arm, [name]]) =>
+          `${name} ${say(between(...this.of(rows, arm), volts), 1)} %`);
+        return `At ${say(volts)} V a step takes ${say((volts / nominal) ** 2)} of its nominal energy: ${each.join(", ")}.`;
       },
     },
   };
@@ -184,7 +264,8 @@
   const start = (box) => {
     const kind = KINDS[box.dataset.explore];
     const still = box.parentElement.querySelector("svg.drawing");
-    const first = { ...kind.start, beta: +box.dataset.beta, lam: +box.dataset.lam };
+    const given = box.dataset.given.split(" ").map(Number);
+    const first = kind.start(given, JSON.parse(box.dataset.rows || "[]"));
     let now = { ...first }, live = null;
     const group = document.createElement("fieldset");
     group.innerHTML = "<legend>Turn the knobs</legend>";
@@ -224,7 +305,8 @@
       buttons.append(made);
       return made;
     };
-    button("Match λ to β", () => { now = { ...now, lam: matched(now.beta) }; show(); });
+    if (kind.match)
+      button("Match λ to β", () => { now = { ...now, lam: matched(now.beta) }; show(); });
     button("Back to the figure of this build", () => {
       now = { ...first };
       if (live) live.remove();
@@ -239,7 +321,7 @@
     const set = () => {
       for (const name of Object.keys(inputs)) {
         inputs[name].value = now[name];
-        const face = say(now[name], name === "lam" ? 4 : 2);
+        const face = say(now[name], name === "lam" ? 4 : name === "volts" ? 3 : 2);
         faces[name].textContent = face;
         inputs[name].setAttribute("aria-valuetext", face);
       }
@@ -265,6 +347,6 @@
     new ResizeObserver(redraw).observe(box);
   };
 
-  window.lindecayExplore = { shrink, floor, exponential, matched, horizon, rateLinear, rateExponential, path, neuron };
+  window.lindecayExplore = { shrink, floor, exponential, matched, horizon, rateLinear, rateExponential, path, neuron, student, reach, found, enough, between };
   document.querySelectorAll("[data-explore]").forEach(start);
 })();

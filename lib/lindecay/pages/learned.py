@@ -129,6 +129,26 @@ def numbers(main: Study, found: dict[str, dict]) -> dict:
     return told
 
 
+def resolves(spread: float, most: int = 60) -> pd.DataFrame:
+    """What pairs whose differences spread by so many points can tell, by their number.
+
+    The 95 % interval's half (Student), and the drop found four times in five.
+    """
+    pairs = np.arange(3, most + 1)
+    t, error = stats.t(pairs - 1), spread / np.sqrt(pairs)
+    half, least = t.ppf(0.975) * error, (t.ppf(0.975) + t.ppf(0.8)) * error
+    told = {"interval, \u00b1": half, "found four times in five": least}
+    return pd.concat(
+        pd.DataFrame({"pairs": pairs, "what": name, "points": points})
+        for name, points in told.items()
+    )
+
+
+def spread_of(found: dict[str, dict]) -> float:
+    """Standard deviation of LD-LIF's paired loss against v-LIF, in points."""
+    return float(np.std(found["LD-LIF against v-LIF"]["per_seed"], ddof=1))
+
+
 # ------------------------------------------------------------ what limits MLP-2
 
 NO_SPIKES = {"mlp": "MLP, no spikes", "gru": "GRU, no spikes"}

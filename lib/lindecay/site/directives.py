@@ -5,16 +5,21 @@
 Caption that opens with the finding. Further paragraphs stand below it.
 ```
 
-`:explore: KIND BETA LAM` puts sliders below the figure (book/_static/explore.js), which
-start at these values; without scripts the figure stands alone.
+`:explore: KIND NUMBERS` puts sliders below the figure (book/_static/explore.js), which
+start at these values; without scripts the figure stands alone. KINDs of READS get the
+figure's table with them.
 """
 
 import csv
+import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
+
+READS = ("supply",)
 
 
 class drawing(nodes.General, nodes.Element):
@@ -117,6 +122,26 @@ def printed(text: str) -> str:
     return re.sub(r"(?<![\w.)])-(?=\d)", "\u2212", text)
 
 
+def table_for(explore: str, path: Path | None) -> list[dict]:
+    """The rows of a figure's CSV for sliders that read them, else none."""
+    if path is None or explore.split()[:1] not in [[kind] for kind in READS]:
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [{k: _short(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def _short(cell: str) -> float | str:
+    """Four decimals of a number are finer than a pixel.
+
+    >>> _short("0.55705810"), _short("ldlif")
+    (0.5571, 'ldlif')
+    """
+    try:
+        return round(float(cell), 4)
+    except ValueError:
+        return cell
+
+
 def _number(text: str) -> bool:
     """Empty cells count as numbers: they do not turn a column around.
 
@@ -132,8 +157,11 @@ def visit_drawing(self, node: drawing) -> None:
     head = f'<svg role="img" class="drawing" aria-label="{alt}"'
     self.body.append(node["svg"].strip().replace("<svg", head, 1) + "\n")
     if node["explore"]:
-        kind, beta, lam = map(self.attval, node["explore"].split())
-        at = f'data-explore="{kind}" data-beta="{beta}" data-lam="{lam}"'
+        kind, *given = node["explore"].split()
+        at = f'data-explore="{self.attval(kind)}"'
+        at += f' data-given="{self.attval(" ".join(given))}"'
+        if node.get("rows"):  # the figure's own table
+            at += f' data-rows="{self.attval(json.dumps(node["rows"]))}"'
         self.body.append(f'<div class="explore" {at} hidden></div>\n')
     raise nodes.SkipNode
 

@@ -99,6 +99,8 @@ class Resolve(SphinxPostTransform):
         except (KeyError, ValueError, Fault) as error:
             self.warn(f"alt text or sliders of {node['name']}: {_words(error)}", node)
         node["svg"] = path.read_text()
+        table = self.build.figure(node["name"], "csv", self.chapter)
+        node["rows"] = directives.table_for(node["explore"], table)
 
     def rows(self, node: directives.rows) -> None:
         path = self.build.figure(node["name"], "csv", self.chapter)

@@ -293,7 +293,7 @@ def _open_ceilings() -> Iterator[Task]:
 def _open_rates() -> Iterator[Task]:
     """Are the ceilings trained enough? Faster and three times as long, one seed."""
     free = {"weight_bits": 0, "fold": 0}
-    for epochs, rates in ((12, (3e-3, 1e-2)), (36, (3e-3,))):
+    for epochs, rates in ((12, (3e-3, 1e-2, 3e-2)), (36, (3e-3, 1e-2))):
         for rate in rates:
             for network in ("gru", "mlp"):
                 own = {"network": network, "rate": rate, "epochs": epochs}

@@ -166,15 +166,15 @@
     },
     supply: {
       label: "accuracy at a supply",
-      sliders: { volts: ["supply, V", 0.5, 0.65, 0.001] },
+      sliders: { volts: ["supply, V", 0.515, 0.602, 0.001] },
       start: ([nominal], rows) => ({ nominal, rows, volts: 0.55 }),
-      laws: { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", PURPLE, "2 3"], if: ["IF", "#009E73", "1 2"] },
+      laws: { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", "#56B4E9", "2 3"], if: ["IF", "#009E73", "1 2"] },
       of(rows, arm) {
         const mine = rows.filter((r) => r.arm === arm).sort((a, b) => a.volts - b.volts);
         return [mine.map((r) => +r.volts), mine.map((r) => +r.accuracy)];
       },
       draw({ rows, volts, nominal }) {
-        const x = count(151).map((k) => 0.5 + k / 1000), curves = [], at = [];
+        const x = count(88).map((k) => 0.515 + k / 1000), curves = [], at = [];
         for (const [arm, [name, colour, dash]] of Object.entries(this.laws)) {
           const told = this.of(rows, arm);
           if (!told[0].length) continue;

@@ -25,6 +25,7 @@ from lindecay.site import (
     footer,
     glossary,
     library,
+    numbering,
     playground,
     provenance,
     values,
@@ -255,6 +256,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("source-read", _links_without_suffix)
     app.connect("env-get-outdated", _outdated)
     app.connect("env-updated", _rewrite)
+    app.connect("env-check-consistency", numbering.rename)
     app.connect("html-page-context", _finish_page, priority=900)
     app.connect("build-finished", _publish_files)
     return {"version": __version__, "parallel_read_safe": False}

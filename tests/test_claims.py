@@ -573,6 +573,7 @@ def test_a_mark_tells_recomputed_from_carried(here, kept, mark):
         assert told[1] == mark and values.TOLD[mark] in told[2]
     assert values.look_up(build, "claim", "acc-drop-nmnist")[1] == "paper"
     assert values.look_up(build, "claim", "acc-drop-nmnist.basis")[1] == "registry"
+    assert values.look_up(build, "claim", "own-floor")[1] == "registry", "not printed"
 
 
 def test_every_mark_but_the_registrys_has_its_look():
@@ -740,8 +741,11 @@ def test_our_own_claims_have_a_chain_and_words_too():
     id = "own-floor"
     here = found(result("protocol.shd.drop_floor", 5.0, interval=(4.0, 6.0)))
     links = claims.why.chain(id, "quick", (here, {}))
-    assert [one["link"] for one in links][:2] == ["quote", "claim"]
-    assert links[0]["where"].startswith("data/claims/ours.yml:")
+    kinds = [one["link"] for one in links]
+    assert kinds[:3] == ["question", "quote", "claim"] and "data" in kinds
+    assert links[0]["where"].startswith("book/05_accuracy.md:")
+    assert links[2]["where"].startswith("data/claims/ours.yml:")
+    assert "{claim}" not in links[0]["told"] and "0.96" in links[0]["told"]
     assert (
         "protocol.shd.drop_floor = 5" in str(links) and links[-1]["link"] == "verdict"
     )
@@ -752,6 +756,20 @@ def test_our_own_claims_have_a_chain_and_words_too():
     made = claims.report_on("quick", here, {})
     assert "link by link" in page.own_html(made, {id: links})
     assert "link by link" not in page.own_html(made)
+
+
+@pytest.mark.parametrize("id", list(registry.own()))
+def test_the_book_says_what_it_claims(id):
+    """Each quote of ours stands on a page, at the line that the chain names."""
+    place, _, line = claims.why.said(registry.own()[id]).rpartition(":")
+    text = (inventory.root() / place).read_text("utf-8").splitlines()
+    first = registry.own()[id].quote.split()[0]
+    assert first in text[int(line) - 1]
+
+
+def test_a_quote_that_no_page_holds_has_no_place():
+    gone = registry.own()["own-floor"].model_copy(update={"quote": "no such words"})
+    assert claims.why.said(gone) == ""
 
 
 def test_a_claim_of_ours_that_moves_is_red_too(settled):

@@ -1,10 +1,13 @@
 """Why a verdict is what it is: quote -> data -> rows -> statistic -> verdict.
 
+A claim of our own begins with the question of its chapter, and where the book says it.
+
 Each link says where it stands, file and line, so that a reader can follow it without
 trusting this program.
 """
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from lindecay.results import Result, load, set_dir
 from lindecay.settings import Fault, committed, root
 
 Link = dict[str, Any]  # link, told, where
+QUESTION = re.compile(r"\*\*Question\.\*\*\s+(.+?)\n\n", re.S)
+NUMBER = r"\{\w+\}`[^`]+`(?:\s*%)?"  # a number of a page, as its source has it
 
 
 def chain(id: str, profile: str = "quick", both=None) -> list[Link]:
@@ -29,13 +34,13 @@ def chain(id: str, profile: str = "quick", both=None) -> list[Link]:
     here, kept = both or (load(profile), sets.reference())
     row, _ = judge(claim, here, kept, profile)
     home = _line(_registry(id), f"- id: {id}")
-    where = home if id in own() else _quoted(claim)
-    links = [_link("quote", f"\u201c{claim.quote}\u201d", where)]
+    links = _asked(claim) if id in own() else [_quote(claim, _quoted(claim))]
     links += [_link("claim", claim.face, home)]
     links += [
         _link("assumption", _title(a), _line(_open(), f"- id: {a}"))
         for a in claim.assumes
     ]
+    links += _data(claim, row.source)
     links += list(_results(claim, here, kept, profile))
     links += [_statistic(claim)]
     for one in row.scopes:
@@ -88,6 +93,66 @@ def _short(path: Path) -> str:
         return path.resolve().relative_to(root()).as_posix()
     except (Fault, ValueError):
         return path.name
+
+
+def _quote(claim: Claim, where: str) -> Link:
+    return _link("quote", f"\u201c{claim.quote}\u201d", where)
+
+
+def _asked(claim: Claim) -> list[Link]:
+    """What a claim of ours answers, and where the book says it."""
+    page = _page(claim.chapter)
+    found = QUESTION.search(page.read_text("utf-8")) if page else None
+    if found is None:
+        return [_quote(claim, claim.chapter)]
+    question = _link("question", _plain(found[1]), _at(page, found))
+    return [question, _quote(claim, said(claim))]
+
+
+def _plain(words: str) -> str:
+    """A sentence of a page in one line, its roles as numbers or names.
+
+    >>> _plain("Is it {claim}`acc-drop-shd` or {result}`shd.drop|.1f`?")
+    'Is it 1.11 or shd.drop?'
+    """
+    words = re.sub(r"\{claim\}`([\w-]+)`", lambda m: find(m[1]).text, words)
+    return " ".join(re.sub(r"\{\w+\}`([^`|#]+)[^`]*`", r"\1", words).split())
+
+
+def said(claim: Claim) -> str:
+    """FILE:LINE where the book says a claim of ours; empty where no page does.
+
+    White space in a quote is any, and \u2026 stands for a number of the page.
+    """
+    words = (NUMBER if w == "\u2026" else re.escape(w) for w in claim.quote.split())
+    wanted = re.compile(r"\s+".join(words))
+    own_page = _page(claim.chapter)
+    others = sorted(own_page.parent.glob("*.md")) if own_page else []
+    for page in filter(None, [own_page, *others]):
+        if found := wanted.search(page.read_text("utf-8")):
+            return _at(page, found)
+    return ""
+
+
+def _page(chapter: str) -> Path | None:
+    """The source of a chapter, where the book lies beside the library."""
+    try:
+        path = root() / "book" / f"{chapter}.md"
+    except Fault:
+        return None
+    return path if path.exists() else None
+
+
+def _at(path: Path, found: re.Match) -> str:
+    return f"{_short(path)}:{found.string.count(chr(10), 0, found.start()) + 1}"
+
+
+def _data(claim: Claim, source: str) -> list[Link]:
+    """The event set that a claim needs, and what stands for it here."""
+    if claim.needs == "none":
+        return []
+    told = f"{claim.needs}: {source}"
+    return [_link("data", told, _line(committed("manifest.yml"), f"{claim.needs}:"))]
 
 
 def _quoted(claim: Claim) -> str:

@@ -25,6 +25,7 @@ PACKAGES = ("torch", "snntorch", "numpy", "numba", "scipy", "tonic", "matplotlib
 READS = re.compile(
     r"\bclaims\.check\(|\bresults\.load\(|lindecay\.results import .*\bload\b"
 )
+TELLS_WHERE = re.compile(r"\bwhy\.chains\(")  # lines of the book's own pages
 SETS = ("nmnist", "shd", "dvsgesture")
 
 
@@ -182,6 +183,9 @@ def key(chapter: Chapter, build: Build, before: list[str]) -> dict[str, str]:
         parts |= {f"data {name}": _located(name, build.profile) for name in SETS}
     if reads_results(chapter):
         parts |= _others(build, before)
+    if TELLS_WHERE.search(code(chapter)):
+        pages = sorted(chapter.path.parent.glob("*.md"))
+        parts |= {"the book's words": _hash(b"".join(p.read_bytes() for p in pages))}
     return parts
 
 

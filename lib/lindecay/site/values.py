@@ -126,8 +126,10 @@ def judged(build: Build):
 
 def _mark_of(id: str, field: str, build: Build) -> str:
     """Whose words these are: the paper's, the registry's, or a judgement's."""
+    from lindecay.claims.registry import own
+
     if field in QUOTED:
-        return PAPER
+        return REGISTRY if id in own() else PAPER
     if field in WRITTEN:
         return REGISTRY
     row = judged(build).row(id)

@@ -102,6 +102,38 @@ def needless_mathjax(soup: BeautifulSoup) -> list[str]:
     return loaded if not soup.select(".math, mjx-container") else []
 
 
+def unmet(soup: BeautifulSoup, terms: list[str]) -> list[str]:
+    """Words of the glossary that running text or a caption uses before their link."""
+    linked = {a.get_text().casefold() for a in article(soup).select("a.term")}
+    bad = []
+    for term in terms:
+        word = re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", _case(term))
+        first = next((p for p in _running(soup) if word.search(_own(p))), None)
+        if first is not None and not any(word.fullmatch(a) for a in linked):
+            bad.append(f"{term}: {_own(first)[:60]}")
+    return bad
+
+
+def _case(term: str) -> int:
+    return 0 if re.search("[A-Z]", term) else re.I
+
+
+def _running(soup: BeautifulSoup) -> list:
+    found = article(soup).select("p, figcaption .caption-text, caption .caption-text")
+    apart = ("td", "th", "section.provenance", "div.cell", ".claims", "aside", "nav")
+    return [p for p in found if not any(p.find_parent(*_named(a)) for a in apart)]
+
+
+def _named(selector: str) -> tuple:
+    name, _, own = selector.partition(".")
+    return (name or True, own or None) if own else (name,)
+
+
+def _own(node) -> str:
+    """The words that stand in a node itself, not in its links, code or emphasis."""
+    return "".join(node.find_all(string=True, recursive=False))
+
+
 def weight(path: Path, extra: list[Path]) -> int:
     """Gzipped bytes of ours that the page makes a reader fetch."""
     return sum(len(gzip.compress(p.read_bytes())) for p in [path, *extra])

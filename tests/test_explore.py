@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import site_checks as checks
 from conftest import ROOT
 from lindecay import decay, figures, kernels
-from test_site import WIDER, open_page, violations  # noqa: F401  a fixture
+from test_site import OURS, WIDER, open_page, violations  # noqa: F401  a fixture
 
 LOADS = re.compile(r'<script[^>]*src="[^"]*explore\.js')
 
+KNOBS = {  # page -> its sliders
+    "00_ten_minutes": ["decay", "rates"],
+    "01_decay": ["decay", "rates"],
+    "05_accuracy": ["seeds"],
+    "12_memories": ["supply"],
+}
 SCRIPT = ROOT / "book" / "_static" / "explore.js"
 PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
 <body><figure><svg class="drawing" role="img" aria-label="still"
@@ -109,7 +116,14 @@ ROWS = [
     for arm, lost in (("vlif", 0), ("ldlif", 2), ("shift", 3), ("if", 8))
     for v, a in ((0.6, 75.0), (0.55, 74.0), (0.52, 30.0))
 ]
-OTHERS = {"seeds": ("6 1.7 1.11", "[]"), "supply": ("1.0", json.dumps(ROWS))}
+TOLD = [
+    {"what": "interval", "pairs": 3, "points": 2.0},
+    {"what": "IF against LD-LIF", "pairs": 4, "points": 6.12},
+]
+OTHERS = {
+    "seeds": ("6 1.7 1.11", json.dumps(TOLD)),
+    "supply": ("1.0", json.dumps(ROWS)),
+}
 
 
 def test_the_browser_knows_student_s_t_and_the_power_of_pairs(explorer):
@@ -137,6 +151,16 @@ def test_the_supply_reads_the_points_of_the_figure(explorer):
             np.interp(at, x, y)
         )
     assert tab.get_by_role("button", name="Match").count() == 0
+
+
+def test_measured_pairs_are_marked_and_told_beside_the_curves(explorer):
+    tab = explorer("seeds", *OTHERS["seeds"])
+    tab.get_by_role("slider").first.press("ArrowRight")
+    assert tab.locator("svg.live circle.measured").count() == 1
+    assert "IF against LD-LIF 6.12" in tab.locator(".told").inner_text()
+    tab = explorer("seeds", OTHERS["seeds"][0])
+    tab.get_by_role("slider").first.press("ArrowRight")
+    assert "measured" not in tab.locator(".told").inner_text()
 
 
 @pytest.mark.parametrize("kind", list(OTHERS))
@@ -251,15 +275,16 @@ def test_without_scripts_the_figure_stands_alone(explorer):
 
 
 @pytest.mark.book
+@pytest.mark.parametrize("page", list(KNOBS))
 @pytest.mark.parametrize("size, scheme", [("desktop", "dark"), ("phone", "light")])
-def test_sliders_on_the_page(open_page, size, scheme):  # noqa: F811
-    tab, heard = open_page("book/01_decay", size, scheme)
+def test_sliders_on_the_page(open_page, page, size, scheme):  # noqa: F811
+    tab, heard = open_page(f"book/{page}", size, scheme)
     boxes = tab.locator("[data-explore]")
-    assert [b.get_attribute("data-explore") for b in boxes.all()] == ["decay", "rates"]
+    assert [b.get_attribute("data-explore") for b in boxes.all()] == KNOBS[page]
     for slider in tab.locator("[data-explore] input").all():
         slider.press("ArrowRight")
         assert slider.bounding_box()["height"] >= 24  # WCAG 2.2, target size
-    assert tab.locator("svg.live").count() == 2
+    assert tab.locator("svg.live").count() == len(KNOBS[page])
     assert heard == [] and tab.evaluate(WIDER) == []
     assert violations(tab) == set()
 
@@ -271,4 +296,12 @@ def test_pages_without_sliders_load_no_script_for_them(book):
         for path in (book.html / "book").glob("*.html")
     }
     sliders = {name for name, does in loads.items() if does}
-    assert sliders == {"00_ten_minutes", "01_decay"}
+    assert sliders == set(KNOBS)
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("page", list(KNOBS))
+def test_a_page_with_sliders_is_light_with_its_script(book, page):
+    static = book.html / "_static"
+    extra = [static / name for name in (*OURS, "explore.js")]
+    assert checks.weight(book.html / "book" / f"{page}.html", extra) < checks.OWN_BYTES

@@ -67,6 +67,10 @@ def test_what_pairs_resolve_is_what_the_study_says_of_itself():
     low, high = one["seeds_interval"]
     assert half == pytest.approx((high - low) / 2)
     assert least == pytest.approx(one["detectable"])
+    marks = learned.measured(found).set_index("what")
+    assert set(marks.index) == set(found) <= set(learned.MARKED)
+    told = marks.loc["LD-LIF against v-LIF"]
+    assert told.pairs == 6 and told.points == round(abs(one["mean"]), 2)
 
 
 def ceiling(seed, accuracy, **knobs):

@@ -6,9 +6,11 @@ import pytest
 
 import site_checks as checks
 from conftest import chapter_names, pages
+from lindecay.site import glossary
 
 pytestmark = pytest.mark.book
 CHAPTERS = chapter_names()
+TERMS = "dl.glossary dt"
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +85,24 @@ def test_chapter_links_the_words_of_the_glossary(soups, name):
     anchors = [link["href"] for link in linked]
     assert len(anchors) == len(set(anchors)), "each word once a page"
     assert len(known) >= 15
+
+
+@pytest.mark.parametrize("page", [p for p in pages() if "93" not in p])
+def test_words_of_the_glossary_are_explained_where_they_first_stand(soups, page):
+    terms = [d.get_text().rstrip("#") for d in soups["book/93_reference"].select(TERMS)]
+    known = [term for term in terms if term not in glossary.COMMON]
+    assert len(known) > 20
+    assert checks.unmet(soups[page], known) == []
+
+
+def test_a_word_that_nobody_explained_is_found():
+    page = (
+        "<article><p>A macro. <a class='term'>Bitlines</a> and bitlines.</p></article>"
+    )
+    soup = checks.BeautifulSoup(page, "html.parser")
+    assert [b.split(":")[0] for b in checks.unmet(soup, ["macro", "bitline"])] == [
+        "macro"
+    ]
 
 
 def test_run_time_of_every_chapter_stands_in_the_table(book, soups):

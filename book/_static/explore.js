@@ -4,6 +4,7 @@
 (() => {
   "use strict";
   const EXP = "#0072B2", LIN = "#D55E00", PURPLE = "#CC79A7"; // as in figures.py
+  const RING = { fill: "none", stroke: "currentColor", "stroke-width": 1.5, class: "measured" };
   const NS = "http://www.w3.org/2000/svg";
 
   // The laws, theta = 1; one line each, as in lindecay.decay
@@ -145,23 +146,26 @@
         spread: ["spread of a pair, points", 0.1, 4, 0.05],
         drop: ["true drop, points", 0, 5, 0.05],
       },
-      start: ([n, spread, drop]) => ({ n, spread, drop }),
-      draw({ n, spread, drop }) {
+      start: ([n, spread, drop], rows) =>
+        ({ n, spread, drop, measured: rows.filter((r) => /against/.test(r.what)) }),
+      draw({ n, spread, drop, measured }) {
         const x = count(58).map((k) => k + 3);
         const curves = [
           { name: "interval, \u00b1", colour: EXP, y: x.map((m) => reach(m, spread)) },
           { name: "found 4 in 5", colour: LIN, dash: "7 3", y: x.map((m) => found(m, spread)) },
         ];
         const at = [[n, reach(n, spread), EXP], [n, found(n, spread), LIN]];
-        return [{ x, curves, at, xlabel: "pairs of networks", ylabel: "points", low: 0, high: 6, mark: drop }];
+        for (const one of measured) at.push([one.pairs, one.points, ""]);
+        return [{ x, curves, at, xlabel: "pairs of networks", ylabel: "points", low: 0, high: 7, mark: drop }];
       },
-      tell({ n, spread, drop }) {
+      tell({ n, spread, drop, measured }) {
         const least = found(n, spread), need = enough(drop, spread);
         const more = drop <= 0 ? "" : need
           ? ` A drop of ${say(drop, 2)} takes ${need} pairs.`
           : ` A drop of ${say(drop, 2)} takes more pairs than anybody trains.`;
         return `${n} pairs tell a drop to \u00b1${say(reach(n, spread), 2)} points and find one of ` +
-          `${say(least, 2)} four times in five.${more}`;
+          `${say(least, 2)} four times in five.${more}` + (measured.length ? " Open rings, measured: " : "") +
+          measured.map((one) => `${one.what} ${say(one.points, 2)}`).join(", ") + (measured.length ? "." : "");
       },
     },
     supply: {
@@ -245,7 +249,7 @@
       make("text", { x: lx + 30, y: ly + 4 }, svg, name);
     });
     for (const [px, py, colour] of told.at || [])
-      make("circle", { cx: X(px), cy: Y(inside(py)), r: 5, fill: colour }, svg);
+      make("circle", { cx: X(px), cy: Y(inside(py)), r: 5, ...(colour ? { fill: colour } : RING) }, svg);
   };
 
   // Panels stand side by side where they fit, as high as the figure that they replace

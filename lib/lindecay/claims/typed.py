@@ -16,7 +16,8 @@ EXCUSE = re.compile(r"^% typed: \S.{9,}$", re.M)
 HIDDEN = [
     re.compile(r"\A---\n.*?\n---\n", re.S),  # front matter
     re.compile(r"^```\{(?:code-cell|raw)\}.*?^```$", re.S | re.M),
-    re.compile(r"^```(?:python|bash|console|text|json)?\n.*?^```$", re.S | re.M),
+    # a language, always: a bare fence is the end of a directive, not a beginning
+    re.compile(r"^```(?:python|bash|console|text|json|bibtex)\n.*?^```$", re.S | re.M),
     re.compile(r"\$\$.*?\$\$", re.S),
     re.compile(r"\$[^$\n]+\$"),
     re.compile(r"\{[a-z:-]+\}`[^`]*`"),  # roles

@@ -9,6 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from lindecay.arms import ARMS
+from lindecay.figures import INK
+from lindecay.plots import Look
 from lindecay.results import number
 from lindecay.studies import tables
 from lindecay.studies.tables import Study
@@ -142,6 +144,19 @@ def resolves(spread: float, most: int = 60) -> pd.DataFrame:
         pd.DataFrame({"pairs": pairs, "what": name, "points": points})
         for name, points in told.items()
     )
+
+
+def measured(found: dict[str, dict]) -> pd.DataFrame:
+    """What each measured pair of arms lost, without its sign, beside `resolves`."""
+    return pd.DataFrame(
+        {"pairs": one["n"], "what": words, "points": round(abs(one["mean"]), 2)}
+        for words, one in found.items()
+    )
+
+
+MARKED = {  # a measured pair: an open marker of its own
+    words: Look(INK, "", mark, open=True) for words, mark in zip(PAIRS, "oDs^")
+}
 
 
 def spread_of(found: dict[str, dict]) -> float:

@@ -19,7 +19,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-READS = ("supply",)
+READS = ("supply", "seeds")
 
 
 class drawing(nodes.General, nodes.Element):

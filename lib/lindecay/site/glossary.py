@@ -1,7 +1,7 @@
 """Glossary terms in the prose: the first one on each page leads to its meaning.
 
-Each page links a term once, with the definition as the link's title: seen on hover,
-one tap away on a phone, and reachable by keyboard like any link.
+Each page links a term once, in its running text or in a caption, with the definition as
+the link's title: seen on hover, one tap away on a phone, and reachable by keyboard.
 """
 
 import re
@@ -11,6 +11,7 @@ from sphinx.environment import BuildEnvironment
 
 PAGE = "book/93_reference"
 RUNNING = (nodes.document, nodes.section, nodes.list_item, nodes.definition)
+RUNNING += (nodes.figure, nodes.legend, nodes.table)  # of captions
 SIGNS = {"beta": "β", "lambda": "λ", "theta": "θ", "cdot": "·", "times": "×"}
 COMMON = {"clear", "profile"}  # in prose mostly the ordinary words
 
@@ -59,10 +60,17 @@ def link(document: nodes.document, uri: str, known: dict) -> None:
     `uri`: the glossary's page, seen from this one.
     """
     left = dict(known)
-    for paragraph in list(document.findall(nodes.paragraph)):
+    for paragraph in list(document.findall(_told)):
         if isinstance(paragraph.parent, RUNNING):
             for text in [n for n in paragraph.children if isinstance(n, nodes.Text)]:
                 _link_in(paragraph, text, uri, left)
+
+
+def _told(node: nodes.Node) -> bool:
+    """Whether a node holds words of running text or of a caption."""
+    if isinstance(node, nodes.title):
+        return isinstance(node.parent, nodes.table)
+    return isinstance(node, nodes.paragraph | nodes.caption)
 
 
 def _link_in(parent: nodes.Element, text: nodes.Text, uri: str, left: dict) -> None:

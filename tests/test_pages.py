@@ -47,7 +47,7 @@ def test_page_has_an_icon_and_its_source(book, soups, page):
     assert (book.html / page).parent.joinpath(icon).resolve().is_file()
     offered = [a["href"] for a in soups[page].select(".provenance a[download]")]
     name = page.rsplit("/", 1)[-1]
-    wanted = [f"{name}.md"] + [f"{name}.ipynb"] * (name in CHAPTERS)
+    wanted = [f"{name}.md"] + [f"{name}.ipynb"] * 2 * (name in CHAPTERS)
     assert [href.rsplit("/", 1)[-1] for href in offered] == wanted
 
 

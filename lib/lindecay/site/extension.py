@@ -21,6 +21,7 @@ from sphinx.util import logging
 from lindecay import __version__
 from lindecay.settings import Fault
 from lindecay.site import (
+    colab,
     directives,
     footer,
     glossary,
@@ -216,6 +217,8 @@ def _publish_files(app: Sphinx, error: Exception | None) -> None:
     build, out = build_of(app), Path(app.outdir)
     copies = {p: out / "figures" / p.parent.name / p.name for p in _files(build)}
     copies |= footer.downloads(app, build, out)
+    home = Path(app.config.lindecay_root or app.srcdir)
+    colab.write(home, build, out, app.config.lindecay_repository)
     for source, target in copies.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -237,6 +240,8 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("lindecay_root", "", "env", str)
     app.add_config_value("lindecay_profile", "quick", "env", str)
     app.add_config_value("lindecay_staged", False, "env", bool)
+    app.add_config_value("lindecay_repository", "", "env", str)
+    app.add_config_value("lindecay_pages_branch", "gh-pages", "env", str)
     app.add_config_value("lindecay_claims_page", "book/90_claims", "env", str)
     for role in ("result", "claim"):
         app.add_role(role, values.ValueRole())

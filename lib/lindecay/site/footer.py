@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from lindecay.results import Result
-from lindecay.site import phone
+from lindecay.site import colab, phone
 from lindecay.site.place import Build
 
 READING = re.compile(
@@ -80,6 +80,7 @@ def _footer(
         f'<a href="{href}" download>{text}</a>'
         for href, text in _links(app, build, page)
     ]
+    links += _opens(app, build, page)
     told = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items())
     marks = f"<p>Numbers: {LEGEND}.</p>" if marked else ""
     return (
@@ -140,7 +141,21 @@ def _links(app: Sphinx, build: Build, page: str) -> list[tuple[str, str]]:
     for text, kept in offers.items():
         if kept.exists():
             found.append((f"{base}sources/{kept.name}", text))
+    if (build.notebooks / f"{page}.ipynb").exists():
+        name = f"{page.rsplit('/', 1)[-1]}.ipynb"
+        folder = base.removesuffix("sources/") + colab.FOLDER
+        found.append((f"{folder}/{name}", "notebook for Colab (.ipynb)"))
     return found
+
+
+def _opens(app: Sphinx, build: Build, page: str) -> list[str]:
+    """The link that opens an executed chapter in Colab, where that is possible."""
+    config, name = app.config, page.rsplit("/", 1)[-1]
+    there = colab.address(
+        config.lindecay_repository, config.lindecay_pages_branch, name
+    )
+    executed = (build.notebooks / f"{page}.ipynb").exists()
+    return [f'<a href="{there}">open in Colab</a>'] if there and executed else []
 
 
 def downloads(app: Sphinx, build: Build, out: Path) -> dict[Path, Path]:

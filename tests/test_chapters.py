@@ -123,6 +123,20 @@ def test_second_run_skips_every_chapter(book):
     assert len(skipped) == len(chapter_names()), again.stderr
 
 
+def test_a_chapter_s_memory_is_measured(small):
+    write(
+        small, PUBLISH + "\nheld = bytearray(400_000_000)\nheld[::4096] = b'x' * 97657"
+    )
+    run()
+    assert 400 < told(small)["peak_mb"] < 1500
+
+
+def told(book) -> dict:
+    """The record of the small book's chapter."""
+    (path,) = book.glob("_build/runs/*/01_small.json")
+    return json.loads(path.read_text())
+
+
 # Their cells
 
 

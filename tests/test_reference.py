@@ -33,6 +33,8 @@ def test_committed_accuracies_follow_from_the_predictions():
     told = results.load("reference")
     for arm, hits in right().items():
         assert told[f"nmnist.acc.{arm}"].value == pytest.approx(100 * hits.mean())
+        if arm not in ARMS:
+            continue  # changed after training: one number each
         per_seed = told[f"nmnist.acc_per_seed.{arm}"].value
         assert per_seed == pytest.approx(list(100 * hits.mean(1)))
 

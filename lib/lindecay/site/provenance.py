@@ -61,11 +61,11 @@ def _processor() -> str:
 
 
 def _chapters(build: Build) -> tuple[list[str], list[list[str]]]:
-    head = ["chapter", "run time", "seeds", "data", "results", "commit"]
+    head = ["chapter", "run time", "memory", "seeds", "data", "results", "commit"]
     names = [path.stem for path in sorted(build.runs.glob("*"))]
     rows = [_chapter(build, name) for name in names]
     whole = duration(sum(build.run(name)["seconds"] for name in names))
-    return head, [*rows, ["all together", whole, "", "", "", ""]] if rows else rows
+    return head, [*rows, ["all together", whole, "", "", "", "", ""]] if rows else rows
 
 
 def _chapter(build: Build, name: str) -> list[str]:
@@ -74,8 +74,9 @@ def _chapter(build: Build, name: str) -> list[str]:
     seeds = sorted({s for r in own for s in r.seeds})
     data = sorted({r.source for r in own if r.source != "computed"})
     words = [", ".join(map(str, seeds)) or "none", ", ".join(data) or "none"]
-    took = duration(run["seconds"])
-    return [name, took, *words, str(len(own)), run["commit"]]
+    took, peak = duration(run["seconds"]), run.get("peak_mb")
+    held = f"{peak / 1e3:.1f} GB" if peak else "not told"
+    return [name, took, held, *words, str(len(own)), run["commit"]]
 
 
 def _own(key: str) -> bool:

@@ -41,12 +41,30 @@ class ChapterFailed(Exception):
 
 
 class QuietKernel(AsyncKernelManager):
-    """Talks through files instead of TCP ports: no ports, no warnings."""
+    """Talks through files instead of TCP ports: no ports, no warnings.
+
+    peak: MB that the last kernel held at most; None where the system does not tell.
+    """
+
+    peak: float | None = None
 
     def __init__(self, **kw):
         # sockets beside the connection file, else they land in the chapter's folder
         sockets = os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], "k")
         super().__init__(transport="ipc", ip=sockets, **kw)
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        """As the base does, after a last look at the kernel's memory."""
+        QuietKernel.peak = peak_mb(getattr(self.provisioner, "pid", None))
+        await super().shutdown_kernel(now=now, restart=restart)
+
+
+def peak_mb(pid: int | None) -> float | None:
+    """Peak resident memory of a running process in MB (Linux), else None."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    peak = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return round(int(peak[0]) / 1e3) if peak else None
 
 
 def why_run(chapter: Chapter, build: Build, key: dict[str, str]) -> str:
@@ -227,6 +245,7 @@ def _record(chapter: Chapter, build: Build, key: dict, seconds: float) -> None:
     record = {
         "chapter": chapter.name,
         "seconds": round(seconds, 1),
+        "peak_mb": QuietKernel.peak,
         "commit": results.commit(),
         "machine": machine(),
         "key": key,

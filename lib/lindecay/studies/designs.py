@@ -303,10 +303,11 @@ def _open_rates() -> Iterator[Task]:
 
 def _open_bias() -> Iterator[Task]:
     """MLP-2 without biases, so that lambda is identifiable; held-out speakers."""
-    for seed in range(3):
-        for arm in (*OPEN_FIRST, "if", "drift"):
-            yield _open("bias", arm, seed, fold=0, bias="none")
-            yield _open("bias", arm, seed, fold=0)
+    for arms in (OPEN_FIRST, ("if", "drift")):
+        for seed in range(3):
+            for arm in arms:
+                yield _open("bias", arm, seed, fold=0, bias="none")
+                yield _open("bias", arm, seed, fold=0)
 
 
 def _open_speakers() -> Iterator[Task]:

@@ -73,6 +73,26 @@ def test_what_pairs_resolve_is_what_the_study_says_of_itself():
     assert told.pairs == 6 and told.points == round(abs(one["mean"]), 2)
 
 
+def test_a_bias_is_worth_what_seeds_with_both_say():
+    rows = [row("vlif", s, 70) | {"bias": None} for s in range(2)]
+    rows += [
+        row("vlif", 0, 64) | {"bias": "none"},
+        row("vlif", 1, 62) | {"bias": "none"},
+    ]
+    rows += [row("ldlif", 0, 71), row("ldlif", 0, 54) | {"bias": "none"}]
+    rows += [row("ldlif", 1, 99)]  # without its other half: not counted
+    rows += [row("if", 0, 50)]
+    table = learned.biases(study(rows)).set_index("seeds")
+    assert list(table.loc[2, ["with a bias %", "without %", "loses"]]) == [70, 63, 7]
+    assert list(table.loc[1, ["with a bias %", "without %", "loses"]]) == [71, 54, 17]
+    told = learned.bias_numbers(study(rows))
+    assert told["protocol.bias.worth.ldlif"]["value"] == 17
+    assert (
+        told["protocol.bias.drop"]["value"] == 10
+        and "protocol.bias.worth.if" not in told
+    )
+
+
 def ceiling(seed, accuracy, **knobs):
     told = {"arm": "vlif", "seed": seed, "accuracy": accuracy, "judged_clips": 9}
     return told | {"epochs": 12} | knobs

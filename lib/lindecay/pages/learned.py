@@ -164,6 +164,48 @@ def spread_of(found: dict[str, dict]) -> float:
     return float(np.std(found["LD-LIF against v-LIF"]["per_seed"], ddof=1))
 
 
+# ------------------------------------------------------------ with and without a bias
+
+
+def biases(found: Study) -> pd.DataFrame:
+    """Each neuron with a bias and without, over seeds that have both, in per cent."""
+    rows = []
+    for arm in found.arms():
+        with_, without = _by_bias(found, arm)
+        if len(with_):
+            told = {"neuron": ARMS[arm].label, "seeds": len(with_)}
+            told |= {"with a bias %": with_.mean(), "without %": without.mean()}
+            rows.append(told | {"loses": (with_ - without).mean()})
+    return pd.DataFrame(rows).round(1)
+
+
+def _by_bias(found: Study, arm: str) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracies with and without a bias, of the seeds that ran both."""
+    both = {
+        bias: {r["seed"]: r["accuracy"] for r in found.of(arm) if r.get("bias") == bias}
+        for bias in (None, "none")
+    }
+    seeds = sorted(both[None].keys() & both["none"].keys())
+    return tuple(np.array([told[s] for s in seeds]) for told in both.values())
+
+
+def bias_numbers(found: Study) -> dict:
+    """What a bias is worth to each neuron, and LD-LIF's loss against v-LIF without."""
+    told = {"protocol.bias.rows": len(found.rows), "protocol.bias.asked": found.asked}
+    for arm in found.arms():
+        with_, without = _by_bias(found, arm)
+        if len(with_):
+            stamp = dict(digits=1, unit="points", n=len(with_), **ROWS)
+            lost = float((with_ - without).mean())
+            told[f"protocol.bias.worth.{arm}"] = number(lost, **stamp)
+    pairs = [_by_bias(found, arm)[1] for arm in SHOWN]
+    if many := min(map(len, pairs)):
+        drop = float(np.mean(pairs[0][:many] - pairs[1][:many]))
+        stamp = dict(digits=1, unit="points", n=many, **ROWS)
+        told["protocol.bias.drop"] = number(drop, **stamp)
+    return told
+
+
 # ------------------------------------------------------------ what limits MLP-2
 
 NO_SPIKES = {"mlp": "MLP, no spikes", "gru": "GRU, no spikes"}

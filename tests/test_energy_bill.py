@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lindecay import subjects
+from lindecay.arms import ARMS
 from lindecay.energy import bills, compare, constants, layouts, network
 from lindecay.energy.model import LEAKAGE
 from lindecay.pages import energy as page
@@ -124,6 +125,7 @@ def test_committed_arms_are_found_by_their_files():
 
 def test_the_tables_of_the_chapter_hold_every_row(rows):
     assert len(page.table_of(rows)) == 9 and len(page.arms(rows)) == 1
+    assert list(page.arms(rows).arm) == [ARMS["ldlif"].label], "a name, no raw id"
     parts = page.parts(rows)
     assert list(parts.columns) == ["design", "update", "accumulation", "leakage"]
     whole = parts[["update", "accumulation", "leakage"]].sum(axis=1)

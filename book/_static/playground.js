@@ -361,6 +361,8 @@
       $("[data-lane=array]").innerHTML = marks.map((m) => `<span class="${UPDATE.has(m.name) ? "u" : "i"}" ${share(m.n)} title="${NAMES[m.name]}, ${m.n} cycles">${input(m)}</span>`).join("");
       $("[data-lane=words]").innerHTML = marks.filter((m) => m.name === "accumulate").map((m) => `<span class="i" ${share(m.n)}>${input(m)}</span>`).join("") +
         `<span class="s" ${share(S.sums)} title="sums read out, ${S.sums} cycles">sums</span><span class="u n" style="width:${(100 * S.N) / S.end}%;--each:${100 / S.N}%">${many(S.N, "neuron")}, one by one</span>`;
+      for (const band of $$(".pg-lane span")) // half a word says nothing
+        band.classList.toggle("cut", band.scrollWidth > band.clientWidth + 1);
     };
     // picojoules of the input spikes up to a cycle
     const inputs = (upto) => marks.filter((m) => m.name === "accumulate" && m.at <= upto).reduce((sum, m) => {

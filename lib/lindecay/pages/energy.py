@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lindecay.arms import LINEAR, PRODUCT, SHIFT
+from lindecay.arms import ARMS, LINEAR, PRODUCT, SHIFT
 from lindecay.energy import bills, calibrate, compare, scopes, sources
 from lindecay.energy.answers import Answer
 from lindecay.energy.compare import Design
@@ -31,7 +31,8 @@ def table_of(rows: list[dict], arm: str = "ldlif") -> pd.DataFrame:
 def arms(rows: list[dict]) -> pd.DataFrame:
     """Every arm in the default layout: accuracy beside joules and time."""
     kept = [r for r in rows if (r["layout"], r["update"]) == ("A", "in place")]
-    return pd.DataFrame(bills.brief(kept)).drop(columns=["layout", "update"])
+    told = pd.DataFrame(bills.brief(kept)).drop(columns=["layout", "update"])
+    return told.assign(arm=[ARMS[arm].label for arm in told.arm])
 
 
 def parts(rows: list[dict], network: str = "MLP-1") -> pd.DataFrame:

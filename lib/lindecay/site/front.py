@@ -142,7 +142,9 @@ def picture(build: Build, claims_uri: str) -> str:
     energy = {n: (_of(build, id), c) for n, (id, c) in ENERGY.items()}
     return (
         '<div class="findings">'
-        + _figure(drops(build), "Accuracy lost to the linear leak, points")
+        + _figure(
+            drops(build), "Accuracy lost to the linear leak, points (ring: paper)"
+        )
         + _figure(bars(energy, "pJ", 1), "Energy of one neuron update, pJ")
         + _figure(bars(cycles, "cycles", 0), "Cycles of an update at equal area")
         + strip(build, claims_uri)

@@ -1,5 +1,7 @@
 """{playground}: the array in the reader's browser, with its listing and its prices.
 
+{column}: the drawing of a column alone.
+
 The listing is the library's (`sram.show.playground`), the prices are the energy
 model's; book/_static/playground.js runs the one and multiplies the other. Where
 scripts are off, a drawing of the columns stands alone.
@@ -17,6 +19,7 @@ from lindecay.energy import baselines, constants, events
 from lindecay.sram.show import column
 from lindecay.sram.show import playground as array
 
+DRAWN = f"<figure>{column.svg()}<figcaption>{column.CAPTION}</figcaption></figure>"
 MACRO_ROWS = 256  # cells on a bitline: those of the default macro
 
 
@@ -69,9 +72,16 @@ def visit(self, node: playground) -> None:
     self.body.append(
         '<div class="playground" data-playground hidden>'
         f'<script type="application/json">{data}</script></div>\n'
-        f"<figure>{column.svg()}<figcaption>{column.CAPTION}</figcaption></figure>\n"
+        f"{DRAWN}\n"
     )
     raise nodes.SkipNode
+
+
+class Column(SphinxDirective):
+    """One column of the array and its neighbours, drawn."""
+
+    def run(self) -> list[nodes.Node]:
+        return [nodes.raw("", DRAWN, format="html")]
 
 
 def add_files(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
@@ -84,5 +94,6 @@ def add_files(app: Sphinx, page: str, template: str, context: dict, doctree) -> 
 def setup(app: Sphinx) -> None:
     """What the extension calls: the directive and its node."""
     app.add_directive("playground", Playground)
+    app.add_directive("column", Column)
     app.add_node(playground, html=(visit, None))
     app.connect("html-page-context", add_files, priority=890)

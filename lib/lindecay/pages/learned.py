@@ -175,7 +175,9 @@ def biases(found: Study) -> pd.DataFrame:
         if len(with_):
             told = {"neuron": ARMS[arm].label, "seeds": len(with_)}
             told |= {"with a bias %": with_.mean(), "without %": without.mean()}
-            rows.append(told | {"loses": (with_ - without).mean()})
+            lost = with_ - without
+            told["each seed"] = ", ".join(f"{x:.1f}" for x in lost)
+            rows.append(told | {"loses": lost.mean()})
     return pd.DataFrame(rows).round(1)
 
 

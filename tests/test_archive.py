@@ -14,6 +14,7 @@ def home(tmp_path):
     """A small finished build."""
     files = ["_build/html/index.html", "_build/html/book/01.html", "data/a.csv"]
     files += ["_build/notebooks/quick/book/01.ipynb", "_build/results/quick/01.json"]
+    files += ["_build/html/colab/01.ipynb"]
     files += ["_build/results/paper/01.json", "LICENSE", "lib/code.py"]
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,11 @@ def test_all_parts_are_in_it_with_their_sums(home):
         for name, digest in sums.items():
             assert hashlib.sha256(found.read(name)).hexdigest() == digest
     assert {"html/index.html", "notebooks/book/01.ipynb", "results/01.json"} <= names
-    assert {"data/a.csv", "LICENSE"} <= names and "lib/code.py" not in names
+    assert {
+        "html/colab/01.ipynb",
+        "data/a.csv",
+        "LICENSE",
+    } <= names and "lib/code.py" not in names
 
 
 def test_the_same_tree_gives_the_same_bytes(home):

@@ -156,7 +156,7 @@ def tornado(asked: Mapping, constants, most: int = 6) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": name,
-            "constant": bar.key,
+            "constant": bar.key.replace("_", " "),
             "start": min(bar.at_low, bar.at_high),
             "wide": abs(bar.at_high - bar.at_low),
         }

@@ -19,6 +19,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+LARGE = re.compile(r"(?<![\w.,/\u2212-])[1-9]\d{4,}(?![\w.,/-])")  # no part of a name
 READS = ("supply", "seeds")
 
 
@@ -90,7 +91,7 @@ def table_of_file(path) -> nodes.tgroup:
     """The rows of a CSV as docutils wants them; numbers stand right."""
     with open(path, newline="", encoding="utf-8") as file:
         head, *lines = list(csv.reader(file))
-    return table_group(head, lines)
+    return table_group([name.replace("_", " ") for name in head], lines)
 
 
 def table_group(head: list[str], lines: list[list[str]]) -> nodes.tgroup:
@@ -113,11 +114,15 @@ def _row(cells: list[str], right: list[bool]) -> nodes.row:
 
 
 def printed(text: str) -> str:
-    """A cell as a page prints it: real minus signs, and no zero below zero.
+    """A cell as a page prints it: real minus and times signs, thousands apart.
 
     >>> printed("-0.16 [-1.43, 1.18]"), printed("-0.0"), printed("max-plus, 10-bit")
     ('\u22120.16 [\u22121.43, 1.18]', '0.0', 'max-plus, 10-bit')
+    >>> printed("118653"), printed("34 x 34"), printed("0.123456"), printed("a 12345e")
+    ('118,653', '34 \u00d7 34', '0.123456', 'a 12345e')
     """
+    text = re.sub(r"(?<=\d) x (?=\d)", " \u00d7 ", text)
+    text = LARGE.sub(lambda m: f"{int(m[0]):,}", text)
     text = re.sub(r"(?<![\w.])-(?=0(\.0*)?(?![\d.]))", "", text)
     return re.sub(r"(?<![\w.)])-(?=\d)", "\u2212", text)
 

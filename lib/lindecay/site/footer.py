@@ -39,7 +39,9 @@ def dress(app: Sphinx, build: Build, page: str, body: str) -> str:
     own = [r for k, r in build.published.items() if _of(k, r, chapter)]
     body = body.replace("</h1>", "</h1>\n" + banner(own), 1)
     body = READING.sub(lambda m: _times(build, chapter, *m.groups()), body, count=1)
-    return phone.labelled(body) + _footer(app, build, page, own, 'class="value' in body)
+    marked = 'class="value' in body
+    body = phone.labelled(phone.signed(body))
+    return body + _footer(app, build, page, own, marked)
 
 
 def banner(own: list[Result]) -> str:

@@ -1,4 +1,6 @@
-"""Wide tables on a phone: each row a card, each cell with the name of its column.
+"""Tables once the page is written: cards on a phone, printed numbers in outputs.
+
+Wide tables become a card a row, each cell with the name of its column.
 
 The names are put into the HTML once the page is written; book/_static/lindecay.css
 turns rows into cards where the screen is narrow.
@@ -7,11 +9,28 @@ turns rows into cards where the screen is narrow.
 import re
 from itertools import count
 
+from lindecay.site.directives import printed
+
 WIDE = 4  # columns: fewer fit on a phone
 TABLE = re.compile(r'<table class="([^"]*\bshown-table\b[^"]*)"(.*?)</table>', re.S)
 HEAD = re.compile(r"<th\b[^>]*>(.*?)</th>", re.S)
 ROW = re.compile(r"<tr\b.*?</tr>", re.S)
 CELL = re.compile(r"<td\b")
+FRAME = re.compile(r'<table[^>]*class="dataframe.*?</table>', re.S)  # pandas, as it ran
+NUMBER = re.compile(r"(<td[^>]*>)(-[\d.]+)(?=</td>)")
+
+
+def signed(body: str) -> str:
+    """The body with real minus signs, and no zero below zero, in tables of outputs.
+
+    >>> signed('<table class="dataframe"><td>-0.0</td><td>-2.5</td></table><td>-1</td>')
+    '<table class="dataframe"><td>0.0</td><td>\u22122.5</td></table><td>-1</td>'
+    """
+    return FRAME.sub(lambda m: NUMBER.sub(_printed, m[0]), body)
+
+
+def _printed(found: re.Match) -> str:
+    return found[1] + printed(found[2])
 
 
 def labelled(body: str) -> str:

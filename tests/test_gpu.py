@@ -72,6 +72,11 @@ def test_loops_compile_for_a_device_and_round_as_the_cpu_does():
 
 
 @needs_triton
+def test_the_first_small_loop_tells_whether_triton_runs():
+    assert ask("probed") is True
+
+
+@needs_triton
 def test_nan_in_the_interpreter_is_one_clear_line():
     assert "current is not finite" in ask("refused")
 
@@ -121,7 +126,7 @@ def test_a_device_on_which_nothing_compiles_says_so_once(monkeypatch):
 
     monkeypatch.setattr(gpu, "run", fails)
     gpu.compiles.cache_clear()
-    with pytest.warns(UserWarning, match="the plain loop does: no C compiler found"):
+    with pytest.warns(UserWarning, match="the plain loop runs: no C compiler found"):
         assert not gpu.compiles(torch.device("cpu"))
     assert not gpu.compiles(torch.device("cpu"))  # a second warning would be an error
     gpu.compiles.cache_clear()

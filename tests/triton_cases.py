@@ -1,6 +1,8 @@
-"""Random neurons through the Triton loop, the fused loop and autograd: python
-triton_cases.py equal SEED COUNT | mutants | refused | build. One line of JSON on standard output.
+"""Random neurons through the Triton loop, the fused loop and autograd.
 
+    python triton_cases.py equal SEED COUNT | mutants | refused | probed | build
+
+One line of JSON on standard output.
 `equal` and `mutants` run Triton's interpreter where TRITON_INTERPRET=1 is set, else the
 CUDA device; `build` compiles for a device that need not be there.
 """
@@ -201,6 +203,12 @@ def refused() -> str:
     except Fault as fault:
         return str(fault)
     return "nothing"
+
+
+def probed() -> bool:
+    """Whether the first small loop runs, whatever mode the caller is in."""
+    with torch.inference_mode():
+        return gpu.compiles(torch.device(DEVICE))
 
 
 def planted(old: str, new: str):

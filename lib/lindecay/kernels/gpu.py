@@ -66,12 +66,15 @@ def demand(current: Tensor, rule: Rule, fire) -> None:
 def compiles(device: torch.device) -> bool:
     """Whether a first small loop compiles and runs there; says once why it does not."""
     try:
-        probe = torch.ones((1, 1, 1), device=device)
-        number = torch.ones((), device=device)
-        run(probe, number, number, number, probe[0], Rule(), True)
+        with torch.inference_mode(False), torch.enable_grad():
+            probe = torch.ones((1, 1, 1), device=device, requires_grad=True)
+            number = torch.ones((), device=device)
+            rest = torch.zeros((1, 1), device=device)
+            spikes, _ = run(probe, *[number] * 3, rest, Rule(), True)
+            spikes.sum().backward()
     except Exception as problem:  # no C compiler, too old a device, …
         told = " ".join(str(problem).split())[:200]
-        warn(f"Triton cannot run on {device}, the plain loop does: {told}", stacklevel=2)
+        warn(f"no Triton on {device}, the plain loop runs: {told}", stacklevel=2)
         return False
     return True
 

@@ -169,9 +169,9 @@ def forward(
 def backward(
     gs, gu, membrane, carry, grad, gleak, gtheta, leak, theta, const,
     steps, many, leaks, thetas,
-    LAW: constexpr, RESET: constexpr, DELAYED: constexpr, DETACH: constexpr, CLAMP: constexpr,
-    WHOLE: constexpr, SURROGATE: constexpr, SAME: constexpr, OUTER: constexpr, LEARN: constexpr,
-    BLOCK: constexpr,
+    LAW: constexpr, RESET: constexpr, DELAYED: constexpr, DETACH: constexpr,
+    CLAMP: constexpr, WHOLE: constexpr, SURROGATE: constexpr, SAME: constexpr,
+    OUTER: constexpr, LEARN: constexpr, BLOCK: constexpr,
 ):  # fmt: skip
     """Writes g_I, δ[0] to `carry` and, a sum over time for each neuron, the gradients
     of leak and threshold. SAME: one row of g_S serves all steps; OUTER: U has a

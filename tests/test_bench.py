@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lindecay import bench
-from lindecay.bench import peers, roofline, timing, works
+from lindecay.bench import device, peers, roofline, timing, works
 from lindecay.kernels import Events
 from lindecay.neurons import LinearDecayLIF
 from lindecay.settings import Fault
@@ -106,6 +106,38 @@ def test_memory_of_a_fresh_process_is_a_number(monkeypatch):
     monkeypatch.setattr(timing.subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(Fault, match="no such work"):
         timing.peak_elsewhere("neuron_alone", "ours")
+
+
+def test_the_same_neurons_are_measured_on_a_device(monkeypatch):
+    """On the CPU, with a clock that is ours: each side runs once a round."""
+    work = device.work(torch.device("cpu"), (4, 2, 8))
+    ticks = iter(range(1, 100))
+    row = device.measure(work, 3, clock=lambda run: run() or next(ticks), peak=id)
+    assert row["ours_ms"] == 5 and row["spread"]["floor"] == [4, 12]
+    assert row["ratio"] == {"snntorch": 6 / 5, "plain": 7 / 5}
+    assert row["limit_fraction"] == 8 / 5 and row["shape"] == [4, 2, 8]
+    json.dumps(row)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_neurons_are_measured_on_cuda():
+    row = device.neurons(rounds=2)["neuron_alone"]
+    assert row["ours_ms"] > 0 and row["peak_mb"] > 0 and "snntorch" in row["ratio"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_no_cuda_device_is_one_clear_line_and_exit_code_2(monkeypatch, capsys):
+    from lindecay import cli
+
+    monkeypatch.setattr("sys.argv", ["lindecay", "bench", "neurons", "--device=cuda"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr().err
+    assert left.value.code == 2 and told.count("\n") == 1
+    for words in ("no CUDA device", "expected", "found torch", "leave --device out"):
+        assert words in told
+    with pytest.raises(Fault, match="no such device: expected cpu or cuda"):
+        device.find("tpu")
 
 
 def test_rooflines_hold_what_they_say(monkeypatch):

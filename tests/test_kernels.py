@@ -262,6 +262,16 @@ def test_two_forwards_before_one_backward():
         torch.testing.assert_close(x.grad, y.grad)
 
 
+@pytest.mark.parametrize("backend", ("fused", "plain"))
+def test_no_step_passes_the_gradient_of_the_state_on(backend):
+    state = torch.randn(2, 3, requires_grad=True)
+    after = kernels.sequence(
+        torch.ones(0, 2, 3), state=state, lam=0.1, membrane=False, backend=backend
+    )[1]
+    (3 * after).sum().backward()
+    assert torch.equal(after, state) and (state.grad == 3).all()
+
+
 def test_second_backward_repeats_or_says_why_not():
     x = torch.randn(9, 2, 3, requires_grad=True)
     spikes, _ = kernels.sequence(x, lam=0.1)

@@ -206,6 +206,24 @@ def test_compiles(whole):
     assert torch.equal(torch.stack(record), want)
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated")  # torch's own
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # and this
+def test_a_compiled_network_trains_as_it_does_uncompiled():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Linear(5, 4), LinearDecayLIF(0.05, learn_lam=True, whole_sequence=True),
+    )  # fmt: skip
+    x, found = torch.randn(4, 3, 5) * 3, []
+    for run in (net, torch.compile(net, backend="aot_eager")):
+        net.zero_grad()
+        spikes, _ = run(x)
+        (spikes * torch.arange(4.0)).sum().backward()
+        found.append([spikes.detach(), *(p.grad.clone() for p in net.parameters())])
+    assert found[0][0].any() and len(found[0]) == 4
+    for a, b in zip(*found):
+        torch.testing.assert_close(a, b)
+
+
 def test_learned_lam_moves_and_stays_inside():
     layer = LinearDecayLIF(0.5, learn_lam=True, whole_sequence=True)
     adam = torch.optim.Adam(layer.parameters(), lr=0.1)

@@ -442,14 +442,19 @@ def _report(report) -> None:
 @app.command()
 def bench(
     what: Annotated[str, typer.Argument(help="neurons, networks, array, data")],
-    page: Annotated[str, typer.Option("--html", help="a table to write")] = "",
-    against: Annotated[str, typer.Option(help="a bench that --json kept")] = "",
+    device: Annotated[str, typer.Option(help="cpu, or cuda for neurons")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Time and memory beside peers. Example: lindecay bench neurons --json"""
+    """Time and memory beside peers.
+
+    Examples: lindecay bench neurons --json
+
+    lindecay bench neurons --device cuda
+    """
     from lindecay import bench as rooms
     from lindecay import events
-    from lindecay.bench import array, table
+    from lindecay.bench import array
+    from lindecay.bench import device as on
 
     works = {
         "neurons": rooms.neurons,
@@ -458,16 +463,13 @@ def bench(
         "data": events.bench,
     }
     _known(what, list(works), "no such benchmark")
-    before = table.kept(against) if against else None  # minutes before it is needed
-    page = table.target(page) if page else None
+    if on.find(device).type == "cuda":
+        _known(what, ["neurons"], "no such benchmark on CUDA")
+        works["neurons"] = on.neurons
     found = works[what]()
     say(found) if as_json else _columns(
         [{"work": name, **work} for name, work in found.items()]
     )
-    if page:
-        table.write(found, page)
-    if before:
-        print(*table.compared(found, before), sep="\n", file=sys.stderr)
 
 
 @app.command("array")

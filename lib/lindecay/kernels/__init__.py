@@ -2,8 +2,8 @@
 
     D = decay(V); U = clamp(D + I); S = [U > θ]; V = U − θ·S        (one step)
 
-One public door, `sequence`; numba on CPU, plain torch for everything else, with the
-same spikes. Source of the adjoint: book/02_neuron.md.
+One public door, `sequence`; numba on CPU, Triton on CUDA, plain torch for everything
+else, with the same spikes. Source of the adjoint: book/02_neuron.md.
 """
 
 from lindecay.kernels.planes import convolve, max_pool

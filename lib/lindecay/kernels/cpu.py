@@ -24,26 +24,35 @@ DTYPES = (torch.float32, torch.float64)
 
 
 def fits(current: Tensor, rule: Rule, fire) -> bool:
-    """Whether the fused loop can run this; everything else goes to plain torch."""
+    """Whether the fused loop can run this; see `gpu.fits` for CUDA tensors."""
+    return suits(current, rule, fire) and current.device.type == "cpu"
+
+
+def suits(current: Tensor, rule: Rule, fire) -> bool:
+    """Whether a compiled loop knows this, on its device; else plain torch runs it."""
     late = rule.delayed and rule.reset == "subtract" and rule.law == "floor_after"
     plain_tensor = type(current) in (Tensor, torch.nn.Parameter)
     plain_tensor = plain_tensor and not traced(current)
-    on_cpu = current.device.type == "cpu" and current.dtype in DTYPES
-    built = rule.law in LAWS
-    return on_cpu and plain_tensor and fire is None and built and not late
+    built = rule.law in LAWS and current.dtype in DTYPES
+    return plain_tensor and fire is None and built and not late
 
 
 def run(*arguments):
-    """`_run`, hidden from torch.compile; asking for that costs an import of seconds,
-    so only where somebody has compiled something is it asked for."""
+    """`_run`, hidden from torch.compile."""
+    return untraced(_run)(*arguments)
+
+
+def untraced(go):
+    """`go`, hidden from torch.compile; asking for that costs an import of seconds, so
+    only where somebody has compiled something is it asked for."""
     if "torch._dynamo" not in sys.modules:
-        return _run(*arguments)
-    if not _hidden:
-        _hidden.append(torch.compiler.disable(_run))
-    return _hidden[0](*arguments)
+        return go
+    if go not in _hidden:
+        _hidden[go] = torch.compiler.disable(go)
+    return _hidden[go]
 
 
-_hidden: list = []
+_hidden: dict = {}
 
 
 def _run(current, lam, beta, theta, state, rule, check, keep, inplace):
@@ -54,7 +63,7 @@ def _run(current, lam, beta, theta, state, rule, check, keep, inplace):
     back = None
     if order is not None:
         inner = [a - 1 for a in order[1:]]
-        leak, theta = (_permuted(p, shape[1:], inner) for p in (leak, theta))
+        leak, theta = (permuted(p, shape[1:], inner) for p in (leak, theta))
         state = None if state is None else state.permute(inner)
         current = current.permute(order)
         back = [order.index(a) for a in range(len(order))]
@@ -80,7 +89,8 @@ def layout(x: Tensor) -> list[int] | None:
     return order if order[0] == 0 and x.permute(order).is_contiguous() else None
 
 
-def _permuted(p: Tensor, shape, inner) -> Tensor:
+def permuted(p: Tensor, shape, inner) -> Tensor:
+    """A parameter with the axes of `shape`, in the order `inner`; a number as it is."""
     return p if p.numel() == 1 else p.expand(shape).permute(inner)
 
 
@@ -141,6 +151,8 @@ class Private(torch.autograd.Function):
                 "second backward through a neuron that keeps its membrane to itself",
                 do="call kernels.sequence(membrane=True), or output=True in the layer",
             )
+        if not len(membrane):  # no step: the state comes out as it went in
+            return membrane, None, None, gnow, None, None, None
         at = Launch(ctx.rule, leak, theta, membrane.shape, ctx.needs_input_grad)
         carry, gu = begin(None, membrane), None
         gs = begin(None, membrane)[None] if gs is None else rows(gs)

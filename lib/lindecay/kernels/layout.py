@@ -46,7 +46,7 @@ def gathered(g: Tensor, p: Tensor, shape) -> Tensor:
 def begin(state, like: Tensor) -> Tensor:
     """A private copy of the state before the first step (rest, if there is none)."""
     if state is None:
-        return torch.zeros(like.shape[1:], dtype=like.dtype)
+        return like.new_zeros(like.shape[1:])
     return state.detach().clone(memory_format=torch.contiguous_format)
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lindecay.kernels import cpu, plain
+from lindecay.kernels import cpu, gpu, plain
 from lindecay.kernels.rule import Rule
 from lindecay.kernels.values import (
     check_finite,
@@ -17,6 +17,7 @@ from lindecay.kernels.values import (
 from lindecay.settings import Fault
 
 CHECKS = ("all", "input", "none")
+BACKENDS = ("auto", "fused", "triton", "plain")
 
 
 def sequence(
@@ -51,8 +52,10 @@ def sequence(
         because the gradient is then written over U; backward works once.
     recompute: with membrane=False, keep few states and compute U again in the adjoint.
     inplace: with membrane=False, write U over `current`, which is then used up (as in
-        nn.ReLU(inplace=True); not for a leaf that wants a gradient).
-    backend: auto | fused | plain.
+        nn.ReLU(inplace=True); not for a leaf that wants a gradient). The fused loop
+        does all three; the others keep U.
+    backend: auto | fused | triton | plain; auto is fused on CPU and triton on CUDA, or
+        plain where they cannot run. Both compiled loops give the plain loop's spikes.
     check: all | input (parameters are known to be right) | none.
     Returns spikes, in the input's floating-point dtype, and U (membrane before the
     reset), both shaped as current.
@@ -74,15 +77,15 @@ def sequence(
     lam, beta, theta = (_tensor(name, x, current) for name, x in names)
     state = None if state is None else wide("state", state).to(current)
     check = "shape" if traced(current) and check != "none" else check
-    fused = choose(backend, current, rule, fire)
+    way = choose(backend, current, rule, fire)
     if check != "none":
-        look = check != "shape" and not fused
+        look = check != "shape" and way == "plain"
         check_input(current, lam, beta, theta, state, values=look)
     if check == "all":
         check_parameters(lam, beta, theta, rule)
-    if fused:
+    look = check != "none"
+    if way == "fused":
         keep = "membrane" if membrane else "recompute" if recompute else "private"
-        look = check != "none"
         spikes, u = cpu.run(current, lam, beta, theta, state, rule, look, keep, inplace)
         return spikes.to(spike_dtype(given)), u
     if state is None:
@@ -90,16 +93,20 @@ def sequence(
     lam, beta, theta = (
         x.reshape(()) if x.numel() == 1 else x for x in (lam, beta, theta)
     )
-    spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
+    if way == "triton":
+        spikes, u = gpu.run(current, lam, beta, theta, state, rule, look)
+    else:
+        spikes, u = plain.loop(current, lam, beta, theta, state, rule, fire)
     if not membrane:
         u = settle(u[-1], spikes[-1], theta=theta, rule=rule) if len(u) else state
     return spikes.to(spike_dtype(given)), u
 
 
-def choose(backend, current, rule, fire) -> bool:
-    """True for the fused loop; a Fault when it was asked for and cannot run."""
-    if backend not in ("auto", "fused", "plain"):
-        raise Fault("unknown backend", expected="auto | fused | plain", found=backend)
+def choose(backend, current, rule, fire) -> str:
+    """fused | triton | plain; a Fault when one was asked for and cannot run."""
+    if backend not in BACKENDS:
+        expected = " | ".join(BACKENDS)
+        raise Fault("unknown backend", expected=expected, found=backend)
     fits = cpu.fits(current, rule, fire)
     if backend == "fused" and not fits:
         raise Fault(
@@ -107,7 +114,13 @@ def choose(backend, current, rule, fire) -> bool:
             expected="float32 or float64 on CPU and a named surrogate",
             found=f"{current.dtype} on {current.device}, {rule}",
         )
-    return fits and backend != "plain"
+    if backend == "triton":
+        gpu.demand(current, rule, fire)
+    if backend != "auto":
+        return backend
+    if fits:
+        return "fused"
+    return "triton" if gpu.fits(current, rule, fire) else "plain"
 
 
 def settle(membrane, spikes, *, theta=1.0, rule: Rule | None = None, **fields):

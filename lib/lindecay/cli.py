@@ -443,6 +443,8 @@ def _report(report) -> None:
 def bench(
     what: Annotated[str, typer.Argument(help="neurons, networks, array, data")],
     device: Annotated[str, typer.Option(help="cpu, or cuda for neurons")] = "cpu",
+    page: Annotated[str, typer.Option("--html", help="a table to write")] = "",
+    against: Annotated[str, typer.Option(help="a bench that --json kept")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Time and memory beside peers.
@@ -453,7 +455,7 @@ def bench(
     """
     from lindecay import bench as rooms
     from lindecay import events
-    from lindecay.bench import array
+    from lindecay.bench import array, table
     from lindecay.bench import device as on
 
     works = {
@@ -466,10 +468,16 @@ def bench(
     if on.find(device).type == "cuda":
         _known(what, ["neurons"], "no such benchmark on CUDA")
         works["neurons"] = on.neurons
+    before = table.kept(against) if against else None  # minutes before it is needed
+    page = table.target(page) if page else None
     found = works[what]()
     say(found) if as_json else _columns(
         [{"work": name, **work} for name, work in found.items()]
     )
+    if page:
+        table.write(found, page)
+    if before:
+        print(*table.compared(found, before), sep="\n", file=sys.stderr)
 
 
 @app.command("array")

@@ -1,4 +1,4 @@
-"""Cards of a wide table on a phone, and the drawing of a column: styled where they are."""
+"""Cards of a table on a phone, and the drawing of a column: styled where they stand."""
 
 from types import SimpleNamespace
 

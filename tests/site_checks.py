@@ -104,7 +104,7 @@ def needless_mathjax(soup: BeautifulSoup) -> list[str]:
 
 def unmet(soup: BeautifulSoup, terms: list[str]) -> list[str]:
     """Words of the glossary that running text or a caption uses before their link."""
-    linked = {a.get_text().casefold() for a in article(soup).select("a.term")}
+    linked = {a.get_text() for a in article(soup).select("a.term")}
     bad = []
     for term in terms:
         word = re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", _case(term))

@@ -10,6 +10,7 @@ from scipy import stats
 import site_checks as checks
 from conftest import ROOT
 from lindecay import decay, figures, kernels
+from lindecay.plots import look_of
 from test_site import OURS, WIDER, open_page, violations  # noqa: F401  a fixture
 
 LOADS = re.compile(r'<script[^>]*src="[^"]*explore\.js')
@@ -144,7 +145,7 @@ def test_the_supply_reads_the_points_of_the_figure(explorer):
     tab.get_by_role("slider").first.press("ArrowRight")
     told = tab.locator(".told").inner_text()
     assert "At 0.551 V a step takes 0.304 of its nominal energy" in told
-    assert "v-LIF 74 %, LD-LIF 72 %, shift 71 %, IF 66 %" in told
+    assert "v-LIF 74 % (1 lost), LD-LIF 72 % (1 lost), shift 71 %" in told
     x, y = [0.52, 0.55, 0.6], [30.0, 74.0, 75.0]
     for at in (0.4, 0.52, 0.53, 0.5501, 0.6, 0.9):
         assert ask(tab, f"between({x}, {y}, {at})") == pytest.approx(
@@ -157,6 +158,10 @@ def test_measured_pairs_are_marked_and_told_beside_the_curves(explorer):
     tab = explorer("seeds", *OTHERS["seeds"])
     tab.get_by_role("slider").first.press("ArrowRight")
     assert tab.locator("svg.live circle.measured").count() == 1
+    drawn = tab.locator("svg.live polyline").evaluate_all(
+        "all => all.map(line => line.getAttribute('stroke'))"
+    )
+    assert drawn == [look_of("", k=k).colour for k in (0, 1)], "as in the figure"
     assert "IF against LD-LIF 6.12" in tab.locator(".told").inner_text()
     tab = explorer("seeds", OTHERS["seeds"][0])
     tab.get_by_role("slider").first.press("ArrowRight")

@@ -151,10 +151,10 @@
       draw({ n, spread, drop, measured }) {
         const x = count(58).map((k) => k + 3);
         const curves = [
-          { name: "interval, \u00b1", colour: EXP, y: x.map((m) => reach(m, spread)) },
-          { name: "found 4 in 5", colour: LIN, dash: "7 3", y: x.map((m) => found(m, spread)) },
+          { name: "interval, \u00b1", colour: LIN, y: x.map((m) => reach(m, spread)) },
+          { name: "found 4 in 5", colour: EXP, dash: "7 3", y: x.map((m) => found(m, spread)) },
         ];
-        const at = [[n, reach(n, spread), EXP], [n, found(n, spread), LIN]];
+        const at = [[n, reach(n, spread), LIN], [n, found(n, spread), EXP]];
         for (const one of measured) at.push([one.pairs, one.points, ""]);
         return [{ x, curves, at, xlabel: "pairs of networks", ylabel: "points", low: 0, high: 7, mark: drop }];
       },
@@ -193,8 +193,10 @@
         ];
       },
       tell({ rows, volts, nominal }) {
-        const each = Object.entries(this.laws).map(([arm, [name]]) =>
-          `${name} ${say(between(...this.of(rows, arm), volts), 1)} %`);
+        const each = Object.entries(this.laws).map(([arm, [name]]) => {
+          const [x, y] = this.of(rows, arm), now = between(x, y, volts);
+          return `${name} ${say(now, 1)} % (${say(Math.max(...y) - now, 1)} lost)`;
+        });
         return `At ${say(volts)} V a step takes ${say((volts / nominal) ** 2)} of its nominal energy: ${each.join(", ")}.`;
       },
     },

@@ -81,7 +81,7 @@ class ChapterMap(SphinxDirective):
 class Draw(SphinxPostTransform):
     """Picture and map, once every page has been read."""
 
-    default_priority = 6
+    default_priority = 4  # before words of the glossary are linked
 
     def run(self) -> None:
         config = self.app.config

@@ -11,7 +11,7 @@ from sphinx.environment import BuildEnvironment
 
 PAGE = "book/93_reference"
 RUNNING = (nodes.document, nodes.section, nodes.list_item, nodes.definition)
-RUNNING += (nodes.figure, nodes.legend, nodes.table)  # of captions
+RUNNING += (nodes.figure, nodes.legend, nodes.table, nodes.admonition)
 SIGNS = {"beta": "β", "lambda": "λ", "theta": "θ", "cdot": "·", "times": "×"}
 COMMON = {"clear", "profile"}  # in prose mostly the ordinary words
 

@@ -85,9 +85,11 @@ class Column(SphinxDirective):
 
 
 def add_files(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    """Script and style on the one page that needs them."""
-    if "data-playground" in context.get("body", ""):
+    """The script on the page that needs it, the style on every page with a column."""
+    body = context.get("body", "")
+    if "data-playground" in body:
         app.add_js_file("playground.js", loading_method="defer")
+    if 'class="pg-stills"' in body:
         app.add_css_file("playground.css")
 
 

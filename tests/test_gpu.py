@@ -51,9 +51,10 @@ def ask(*words, interpreted=True):
 @pytest.mark.parametrize("place", PLACES)
 def test_random_neurons_equal_the_fused_loop_and_autograd(place):
     """Spikes and membranes bit for bit in the interpreter, gradients to rounding."""
-    found = ask("equal", 1, 240, interpreted=place == "interpreter")
+    count = 240 if place == "interpreter" else 40  # a device compiles each rule
+    found = ask("equal", 1, count, interpreted=place == "interpreter")
     assert found["found"] is None, found
-    assert found["cases"] == 240
+    assert found["cases"] == count
     assert found["worst"]["fused spikes"] == 0 and found["worst"]["whole U"] == 0
 
 

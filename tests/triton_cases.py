@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
+from os import environ
 from pathlib import Path
 
 import numpy as np
@@ -211,13 +212,12 @@ def probed() -> bool:
         return gpu.compiles(torch.device(DEVICE))
 
 
-def planted(old: str, new: str):
-    """The kernels with one line changed."""
+def planted(old: str, new: str, path: Path):
+    """The kernels with one line changed, from a file at `path`."""
     text = SOURCE.read_text()
     assert text.count(old) >= 1, f"no longer in the source: {old}"
-    path = Path(tempfile.mkdtemp()) / "planted.py"
     path.write_text(text.replace(old, new))
-    spec = importlib.util.spec_from_file_location("planted", path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -225,13 +225,13 @@ def planted(old: str, new: str):
 
 def mutants() -> dict:
     """How many cases it took to find each planted fault; None where none did."""
-    true, found = gpu._loops, {}
-    for old, new in MUTANTS:
-        wrong = planted(old, new)
-        gpu._loops = lambda wrong=wrong: wrong
-        told = equal(1, 150)
-        found[old] = told["cases"] if told["found"] else None
-    gpu._loops = true
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for n, (old, new) in enumerate(MUTANTS):
+            wrong = planted(old, new, Path(folder) / f"planted{n}.py")
+            gpu._loops = lambda wrong=wrong: wrong
+            told = equal(1, 150)
+            found[old] = told["cases"] if told["found"] else None
     return found
 
 
@@ -239,10 +239,11 @@ def build() -> dict:
     """Compile loops of 40 cases for an NVIDIA device of capability 8.0: how many, and
     how many forward loops multiply and add in one rounding (the CPU rounds twice)."""
     count, fused = 0, 0
-    for seed in range(1, 41):
-        loops = list(compiled(case(seed), cpu.DTYPES[seed % 2]))
-        count += sum(bool(made.asm["cubin"]) for made in loops)
-        fused += "fma.rn.f" in loops[0].asm["ptx"]
+    with tempfile.TemporaryDirectory() as environ["TRITON_CACHE_DIR"]:
+        for seed in range(1, 41):
+            loops = list(compiled(case(seed), cpu.DTYPES[seed % 2]))
+            count += sum(bool(made.asm["cubin"]) for made in loops)
+            fused += "fma.rn.f" in loops[0].asm["ptx"]
     return {"built": count, "fused": fused}
 
 

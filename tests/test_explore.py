@@ -146,6 +146,9 @@ def test_the_supply_reads_the_points_of_the_figure(explorer):
     told = tab.locator(".told").inner_text()
     assert "At 0.551 V a step takes 0.304 of its nominal energy" in told
     assert "v-LIF 74 % (1 lost), LD-LIF 72 % (1 lost), shift 71 %" in told
+    slider = tab.get_by_role("slider").first
+    ends = [float(slider.get_attribute(end)) for end in ("min", "max")]
+    assert ends == [0.52, 0.6], "as far as the figure's points, not a step more"
     x, y = [0.52, 0.55, 0.6], [30.0, 74.0, 75.0]
     for at in (0.4, 0.52, 0.53, 0.5501, 0.6, 0.9):
         assert ask(tab, f"between({x}, {y}, {at})") == pytest.approx(

@@ -170,7 +170,12 @@
     },
     supply: {
       label: "accuracy at a supply",
-      sliders: { volts: ["supply, V", 0.515, 0.602, 0.001] },
+      // as far as the points of the figure reach, on the slider's steps
+      span: (rows) => {
+        const all = rows.map((r) => +r.volts);
+        return [Math.ceil(Math.min(...all) * 1000) / 1000, Math.floor(Math.max(...all) * 1000) / 1000];
+      },
+      sliders(rows) { return { volts: ["supply, V", ...this.span(rows), 0.001] }; },
       start: ([nominal], rows) => ({ nominal, rows, volts: 0.55 }),
       laws: { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", "#56B4E9", "2 3"], if: ["IF", "#009E73", "1 2"] },
       of(rows, arm) {
@@ -178,7 +183,8 @@
         return [mine.map((r) => +r.volts), mine.map((r) => +r.accuracy)];
       },
       draw({ rows, volts, nominal }) {
-        const x = count(88).map((k) => 0.515 + k / 1000), curves = [], at = [];
+        const [low, high] = this.span(rows), curves = [], at = [];
+        const x = count(Math.round((high - low) * 1000) + 1).map((k) => low + k / 1000);
         for (const [arm, [name, colour, dash]] of Object.entries(this.laws)) {
           const told = this.of(rows, arm);
           if (!told[0].length) continue;
@@ -189,7 +195,7 @@
         const energy = [{ name: "energy", colour: EXP, y: x.map(joules) }];
         return [
           { x, curves, at, xlabel: "supply (V)", ylabel: "accuracy (%)", low: 0, high: 100 },
-          { x, curves: energy, at: [[volts, joules(volts), EXP]], xlabel: "supply (V)", ylabel: "energy / nominal", low: 0, high: 0.5 },
+          { x, curves: energy, at: [[volts, joules(volts), EXP]], xlabel: "supply (V)", ylabel: "energy / nominal", low: 0, high: Math.ceil(joules(high) * 10) / 10 },
         ];
       },
       tell({ rows, volts, nominal }) {
@@ -271,12 +277,13 @@
     const kind = KINDS[box.dataset.explore];
     const still = box.parentElement.querySelector("svg.drawing");
     const given = box.dataset.given.split(" ").map(Number);
-    const first = kind.start(given, JSON.parse(box.dataset.rows || "[]"));
+    const rows = JSON.parse(box.dataset.rows || "[]"), first = kind.start(given, rows);
+    const sliders = typeof kind.sliders === "function" ? kind.sliders(rows) : kind.sliders;
     let now = { ...first }, live = null;
     const group = document.createElement("fieldset");
     group.innerHTML = "<legend>Turn the knobs</legend>";
     const inputs = {}, faces = {};
-    for (const [name, [label, min, max, step]] of Object.entries(kind.sliders)) {
+    for (const [name, [label, min, max, step]] of Object.entries(sliders)) {
       const row = document.createElement("label"), text = document.createElement("span");
       const face = (faces[name] = document.createElement("b"));
       const input = (inputs[name] = document.createElement("input"));

@@ -67,7 +67,8 @@ def gather(name: str, rounds: int = timing.ROUNDS) -> dict:
     number = np.arange(len(real.channel), dtype=np.int32)
 
     def sums(channel):
-        return lambda: sparse.add_rows(real.indptr, channel, packed, out, real.place)
+        given = (real.indptr, channel, packed, out, real.place, np.float32(1))
+        return lambda: sparse.add_rows(*given)
 
     g, grad = random.standard_normal(out.shape).astype(np.float32), weight * 0
     listed = real.transposed

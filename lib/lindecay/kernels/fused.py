@@ -54,16 +54,16 @@ def collect(out, values):
 
 
 @cache
-def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
+def forward(rule: Rule, vector, fires, stores, inplace, biased=False):
     """Compiled forward pass; `vector`: parameters differ between neurons, and repeat
     after `period` of them; `fires`, `stores`: whether spikes and U are written;
-    `inplace`: U over the current."""
+    `inplace`: U over the current; `biased`: each neuron has a current of its own."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, CLAMP = rule.delayed, rule.clamp is not None
     WHOLE, ROUND = rule.shift is not None, ROUNDINGS.index(rule.rounding)
 
     @njit(cache=True, error_model="numpy")
-    def run(current, state, spikes, membrane, leak, theta, const, period):
+    def run(current, state, spikes, membrane, leak, theta, bias, const, period):
         zero, half, one, power, low, high, huge = const[:7]
         steps, many = current.shape
         block = np.empty(BLOCK, current.dtype)
@@ -78,12 +78,15 @@ def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
                 a = first % period
                 last = min(first + period - a, end)
                 p, th, v = leak[a:], theta[a:], block[first - c : last - c]
+                b = bias[a:]
                 i_, s_ = current[t, first:last], spikes[t, first:last]
                 u_ = i_ if inplace else membrane[t, first:last]
                 for j in range(last - first):
                     if vector:
                         p0, th0 = p[j], th[j]
                     old, i = v[j], i_[j]
+                    if biased:
+                        i = i + b[j]
                     finite &= abs(i) <= huge
                     late = old > th0 if DELAYED else False
                     if RESET == ZERO and late:

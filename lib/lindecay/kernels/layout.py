@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lindecay.kernels import fused, plain
+from lindecay.kernels import fused, plain, threads
 from lindecay.kernels.rule import Rule
 from lindecay.settings import Fault
 
@@ -108,8 +108,9 @@ class Launch:
         outs = [flat(current if x is None else x) for x in (spikes, membrane)]
         now = state.reshape(-1).numpy()
         given = (*self.stretched, self.bias, self.const, self.period)
-        ok = go(flat(current), now, *outs, *given)
-        if check and not ok:
+        given = (flat(current), now, *outs, *given)
+        ok = threads.shared(go, given, len(now), current.numel(), fused.step_of(False))
+        if check and not all(ok):
             raise Fault("current is not finite", found="NaN or infinity")
 
     def backward(self, gs, gu, membrane, carry, grad):
@@ -120,15 +121,17 @@ class Launch:
         learn = any(self.needs[1:3])
         inplace = grad is None
         go = fused.backward(self.kind, self.vector, gu is not None, learn, inplace)
-        go(
-            *(flat(x) for x in (gs, membrane if gu is None else gu, membrane)),
-            carry.reshape(-1).numpy(),
-            flat(membrane if inplace else grad),
-            *self.stretched,
-            *(x.numpy() for x in (self.gp, self.gth)),
-            self.const,
-            self.period,
-        )
+        u = flat(membrane)
+        rows = fused.rows_of(*u.shape, self.period) if learn else 1
+        sums = np.zeros((2, rows + 1, self.period if learn else 1), u.dtype)
+        given = (flat(gs), u if gu is None else flat(gu), u, carry.reshape(-1).numpy())
+        given += (u if inplace else flat(grad), *self.stretched, sums)
+        given += (self.const, self.period)
+        step = fused.step_of(learn)
+        threads.shared(go, given, u.shape[1], membrane.numel(), step)
+        if learn:
+            fused.collected(self.gp.numpy(), sums[0])
+            fused.collected(self.gth.numpy(), sums[1])
 
     def gradients(self, grad, carry, first):
         """What autograd wants for current, leak, θ, state, rule, check; first: the

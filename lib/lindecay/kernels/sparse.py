@@ -19,7 +19,7 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lindecay.kernels import pool, spike_lists
+from lindecay.kernels import pool, spike_lists, threads
 from lindecay.kernels.dropout import Dropped
 from lindecay.kernels.vector import WIDTH, add_rows_of
 from lindecay.settings import Fault
@@ -175,7 +175,8 @@ class Gather(torch.autograd.Function):
         current = pool.empty((events.steps, events.batch, len(weight)), weight.dtype)
         flat = current.numpy().reshape(-1, len(weight))
         unit = flat.dtype.type(factor)
-        add_rows(events.indptr, events.channel, w, flat, events.place, unit)
+        given = (events.indptr, events.channel, w, flat, events.place, unit)
+        threads.shared(add_rows, given, len(w), len(events.channel) * len(weight))
         return current
 
     @staticmethod
@@ -190,7 +191,9 @@ class Gather(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             grad = pool.empty(weight.shape, g.dtype)
             flat = g.numpy().reshape(-1, len(weight))
-            add_transposed(*events.transposed, events.place, flat, grad.numpy())
+            given = (*events.transposed, events.place, flat, grad.numpy())
+            tiles, work = -(-len(weight) // WIDTH), len(events.channel) * len(weight)
+            threads.shared(add_transposed, given, tiles, work)
             grad = grad if ctx.factor == 1 else grad.mul_(ctx.factor)
         return back, grad, None, None, None
 
@@ -249,12 +252,13 @@ def pack(w, tile):
     return packed
 
 
-@njit(cache=True, error_model="numpy")
-def add_rows(indptr, channel, packed, out, place, factor):
-    """out[place[r]] = factor · Σ of the weight rows of the events of row r."""
-    tiles, _, width = packed.shape
+@njit(cache=True, error_model="numpy", nogil=True)
+def add_rows(indptr, channel, packed, out, place, factor, lo, hi):
+    """out[place[r]] = factor · Σ of the weight rows of the events of row r, in the
+    tiles [lo, hi)."""
+    _, _, width = packed.shape
     total = np.empty((1, width), packed.dtype)
-    for k in range(tiles):
+    for k in range(lo, hi):
         used = min(width, out.shape[1] - k * width)
         for r in range(indptr.size - 1):
             total[:] = 0
@@ -264,14 +268,15 @@ def add_rows(indptr, channel, packed, out, place, factor):
                 row[j] = out.dtype.type(total[0, j]) * factor
 
 
-@njit(cache=True, error_model="numpy")
-def add_transposed(start, where, many, place, g, grad):
-    """grad[:, c] = Σ g[row] over the rows in which channel c is on."""
+@njit(cache=True, error_model="numpy", nogil=True)
+def add_transposed(start, where, many, place, g, grad, lo, hi):
+    """grad[:, c] = Σ g[row] over the rows in which channel c is on, in the tiles
+    [lo, hi)."""
     rows, out = g.shape
     channels = start.shape[1] - 1
     part = np.zeros((many, WIDTH), g.dtype)
     total = np.empty((channels, WIDTH), g.dtype)
-    for k in range(-(-out // WIDTH)):
+    for k in range(lo, hi):
         used = min(WIDTH, out - k * WIDTH)
         total[:] = 0
         for q in range(len(start)):

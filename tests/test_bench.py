@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lindecay import bench
-from lindecay.bench import device, peers, roofline, timing, works
+from lindecay.bench import device, peers, report, roofline, timing, works
 from lindecay.kernels import Events
 from lindecay.neurons import LinearDecayLIF
 from lindecay.settings import Fault
@@ -29,6 +29,36 @@ def test_a_row_has_every_key_and_is_json():
 
 def test_every_work_has_a_door():
     assert {"neuron_alone", "nmnist_step", "shd_step", "cnn_step"} <= set(bench.WORKS)
+
+
+def test_single_steps_end_where_the_sequence_ends():
+    """Both sides walk through the same number of steps from rest."""
+    work, seen = works.single_step(many=5, steps=7), []
+    for module in (LinearDecayLIF, peers.snn.Leaky):
+        honest = module.forward
+        with pytest.MonkeyPatch.context() as patch:
+            count = lambda *a, f=honest, m=module: seen.append(m) or f(*a)  # noqa: E731
+            patch.setattr(module, "forward", count)
+            (work.ours if module is LinearDecayLIF else work.peers["snntorch"])()
+    assert seen == [LinearDecayLIF] * 7 + [peers.snn.Leaky] * 7
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_a_slope_is_the_exponent_of_the_larger_sizes(power):
+    ms = {n: 3.0 + (n / 1e5) ** power for n in (10, 100)}  # a start that all pay
+    ms |= {n: (n / 1e5) ** power for n in (10**6, 10**7, 10**8)}
+    assert report.slope(ms) == pytest.approx(power)
+    assert report.slope(ms | {10**8: 9e9}) > power + 0.5
+
+
+def test_cost_against_size_has_its_shape(monkeypatch):
+    monkeypatch.setattr(report, "LENGTHS", (10, 20, 40))
+    monkeypatch.setattr(report, "WIDTHS", (10, 20))
+    monkeypatch.setattr(report.timing, "peak_elsewhere", lambda *a: 2.0)
+    long, wide = report.length(rounds=2), report.width(rounds=2)
+    assert list(long["microseconds_per_step"]) == ["10", "20", "40"]
+    assert long["kilobytes_per_step"] == {"10": 200.0, "40": 50.0}
+    assert list(wide["nanoseconds"]) == ["10", "20"] and np.isfinite(wide["slope"])
 
 
 def test_mlp2_trains_on_both_sides():

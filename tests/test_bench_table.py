@@ -62,7 +62,27 @@ def test_the_page_has_a_line_a_peer_and_needs_no_other_file():
     assert {"processor", "cores", "torch"} <= set(table.machine())
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"a": {"ratio": 3}}'])
+@pytest.mark.parametrize(
+    ("row_", "share"),
+    [
+        ({"limit_fraction": 0.5, "roofline": {"fraction": 0.25}}, "0.5"),
+        ({"limit_fraction": None, "roofline": {"fraction": 0.25}}, "0.25"),
+        ({"limit_fraction": None}, ""),
+    ],
+)
+def test_a_share_is_the_works_own_or_its_rooflines(row_, share):
+    page = BeautifulSoup(table.html({"x": row(a=1.0) | row_}), "html.parser")
+    assert page.select("tbody td")[5].text == share
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", '{"a": 1}', '{"a": {"ratio": 3}}', '{"a": {"ratio": {"b": "c"}}}',
+        '{"a": {"ratio": {"b": null}}}', '{"a": {"ratio": {"b": -1}}}',
+        '{"a": {"ratio": {"b": 0}}}', '{"a": {"ratio": {"b": NaN}}}',
+    ],
+)  # fmt: skip
 def test_a_file_that_is_no_bench_is_one_line(text, tmp_path):
     path = tmp_path / "kept.json"
     path.write_text(text)
@@ -71,7 +91,7 @@ def test_a_file_that_is_no_bench_is_one_line(text, tmp_path):
 
 
 def test_the_command_writes_compares_and_refuses_before_it_measures(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, capsys
 ):
     asked = []
     monkeypatch.setattr(bench, "neurons", lambda: asked.append(1) or FOUND)
@@ -84,6 +104,10 @@ def test_the_command_writes_compares_and_refuses_before_it_measures(
     assert done.exit_code == 0 and "50 % less" in done.stderr
     assert page.read_text() == table.html(FOUND)
     wrong = (["--against", str(tmp_path / "gone")], ["--html", str(tmp_path / "a/b")])
-    for options in wrong:
-        assert run(cli.app, ["bench", "neurons", *options]).exit_code != 0
+    for options in (*wrong, ["--html", str(tmp_path)]):
+        monkeypatch.setattr("sys.argv", ["lindecay", "bench", "neurons", *options])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        told = capsys.readouterr().err
+        assert left.value.code == 2 and told.count("\n") == 1
     assert asked == [1]

@@ -16,6 +16,7 @@ from lindecay.kernels import (
     fused,
     plain,
     pool,
+    sparse,
     spike_lists,
     synapses,
 )
@@ -230,6 +231,42 @@ def test_blocks_of_neurons_do_not_mix(monkeypatch):
     assert torch.equal(whole[0], parts[0]) and torch.equal(whole[1], parts[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["number", "row", "all", "late"])
+@pytest.mark.parametrize("membrane", [True, False])
+def test_a_bias_is_a_current_of_every_step(dtype, kind, membrane):
+    torch.manual_seed(0)
+    x = torch.randn(7, 3, 50, dtype=dtype)
+    bias = {"number": torch.tensor(0.3), "all": torch.randn(3, 50)}
+    bias = bias.get(kind, torch.randn(50) / 3).to(dtype)
+    if kind == "late":
+        x = torch.randn(7, 3, 4, 5, dtype=dtype).permute(0, 1, 3, 2)
+        bias = torch.randn(5, 4, dtype=dtype)
+    theta = torch.rand(x.shape[-1], dtype=dtype) + 1
+    found = []
+    for way in ("in the loop", "added", "plain"):
+        leaves = [a.clone().requires_grad_() for a in (x, bias, theta)]
+        now = {"theta": leaves[2], "lam": 0.1, "membrane": membrane}
+        now |= {"backend": "plain"} if way == "plain" else {}
+        if way == "added":
+            out = kernels.sequence(leaves[0] + leaves[1], **now)
+        else:
+            out = kernels.sequence(leaves[0], bias=leaves[1], **now)
+        g = torch.autograd.grad(out[0].square().sum() + out[1].sum(), leaves)
+        found.append((out[0].detach(), out[1].detach(), *g))
+    for k, (a, b, c) in enumerate(zip(*found)):  # sums over maps in another order
+        assert torch.equal(a, b) if k < 3 else torch.allclose(a, b, rtol=1e-5)
+        torch.testing.assert_close(a, c, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_is_checked():
+    x = torch.ones(2, 3, 4)
+    with pytest.raises(Fault, match="bias has the wrong shape"):
+        kernels.sequence(x, bias=torch.ones(3))
+    with pytest.raises(Fault, match="bias is not finite"):
+        kernels.sequence(x, bias=float("nan"))
+
+
 def test_channels_last_needs_no_copy():
     x = torch.randn(4 * 2, 3, 5, 6).to(memory_format=torch.channels_last)
     x = x.unflatten(0, (4, 2))
@@ -415,6 +452,63 @@ def test_spikes_are_listed_only_where_it_pays():
     assert "Gather" not in type(synapses(many, weight).grad_fn).__name__
     assert spike_lists.of(few / 3, 0.1)[2] == pytest.approx(1 / 3)
     assert spike_lists.of(few * 65 + few[:, :, [1, *range(1, 40)]], 0.5) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 5), st.integers(0, 4), st.integers(1, 40)),
+    out=st.integers(1, 130),
+    density=st.floats(0, 1),
+    share=st.sampled_from((0.0, 0.001, 0.3, 0.9)),
+    most=st.sampled_from((1, 3)),
+    wide=st.booleans(),
+    listed=st.booleans(),
+    seed=st.integers(0, 9),
+)
+def test_dropout_that_is_not_written_down_is_dropout(
+    shape, out, density, share, most, wide, listed, seed
+):
+    torch.manual_seed(seed)
+    dtype = torch.float64 if wide else torch.float32
+    x = (torch.rand(shape) < density) * torch.randint(1, most + 1, shape)
+    x, g = x.to(dtype), torch.randint(-3, 4, (*shape[:2], out)).to(dtype)
+    weight = torch.randint(-3, 4, (out, shape[-1])).to(dtype)
+    behind = kernels.Dropped.of(x, share, torch.Generator().manual_seed(seed))
+    kept = torch.ones_like(x)
+    if share > 0.002:  # of 0.001 no byte is left
+        kept = (behind.draws < behind.keep).to(dtype) * behind.factor
+    found = []
+    for kind in ("ours", "written"):
+        leaves = [a.clone().requires_grad_() for a in (x, weight)]
+        given_ = leaves[0] * kept
+        if kind == "ours" and isinstance(behind, kernels.Dropped):
+            given_ = kernels.Dropped(leaves[0], behind.draws, behind.keep)
+        if kind == "ours":
+            current = synapses(given_, leaves[1], crossover=99 if listed else 0)
+        else:
+            current = torch.nn.functional.linear(given_, leaves[1])
+        found.append((current.detach(), *torch.autograd.grad(current, leaves, g)))
+    for ours, theirs in zip(*found):  # sums of f32(256/keep) are rounded
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
+
+
+def test_a_forgotten_factor_of_dropout_would_be_seen():
+    x = torch.ones(2, 3, 20, requires_grad=True)
+    behind = kernels.Dropped.of(x, 0.5, torch.Generator().manual_seed(0))
+    weight = torch.ones(70, 20)
+    synapses(behind, weight, crossover=99).sum().backward()
+    assert set(x.grad.unique().tolist()) == {0.0, 140.0}
+    assert torch.equal(x.grad == 0, behind.draws >= 128)
+
+
+@pytest.mark.parametrize("size", [1.0, 300.0, 40_000.0, 0.5])
+def test_whole_weights_add_up_as_int16_only_where_no_sum_leaves_it(size):
+    x = (torch.rand(3, 4, 150) < 0.9).float()
+    weight = (torch.randint(-3, 4, (70, 150)) * size).float()
+    weight[0] = 3 * size  # the largest sum that these events can have
+    events = Events.of(x)
+    assert torch.equal(synapses(events, weight, 2.0), x @ weight.T)
+    assert (sparse.table(weight.numpy(), events).dtype == np.int16) == (size == 1)
 
 
 def test_dense_input_takes_the_dense_way():

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lindecay import integer, training
+from lindecay.kernels import Moments
 from lindecay.networks import ARMS
-from lindecay.networks.layer import EPS, Moments
+from lindecay.networks.layer import EPS
 from lindecay.quantization import Checkpoint
 from lindecay.settings import profile, store_dir
 from lindecay.training import speech
@@ -78,7 +79,8 @@ def test_rows_are_batch_normalisation():
     norm = torch.nn.BatchNorm1d(8, eps=EPS)
     norm.weight, norm.bias = layer.gamma, layer.shift
     wanted = norm(current.flatten(0, 1)).reshape(current.shape)
-    rows = layer.rows(*layer.statistics(current))
+    current, *moments = layer.statistics(current)
+    rows = layer.rows(*moments)
     # torch's running variance is the unbiased one; a batch is normalised without
     found = (current + rows["bias"]) / rows["theta"]
     assert torch.allclose(found, wanted, atol=1e-4)
@@ -90,7 +92,24 @@ def test_moments_have_the_gradient_of_autograd():
     assert torch.autograd.gradcheck(Moments.apply, x)
     var, mean = torch.var_mean(x, 0, correction=0)
     found = Moments.apply(x)
-    assert torch.allclose(found[0], mean) and torch.allclose(found[1], var)
+    assert torch.equal(found[0], x)
+    assert torch.allclose(found[1], mean) and torch.allclose(found[2], var)
+
+
+@pytest.mark.parametrize("shape", [(8960, 256), (130, 20), (1, 3)])
+def test_moments_round_as_torch_rounds(shape):
+    """Bit for bit what linalg.vector_norm and addcmul gave the published networks."""
+    torch.manual_seed(3)
+    x = (30 * torch.randn(shape)).requires_grad_()
+    g, g_mean, g_var = torch.randn(shape), *torch.randn(2, shape[1])
+    _, mean, var = out = Moments.apply(x)
+    norm = torch.linalg.vector_norm(x.detach(), dim=0)
+    assert torch.equal(mean, x.mean(0))
+    assert torch.equal(var, norm**2 / len(x) - mean**2)
+    (found,) = torch.autograd.grad(out, x, (g, g_mean, g_var))
+    slope, mean = 2 / len(x) * g_var, mean.detach()
+    rest = g_mean / len(x) - mean * slope
+    assert torch.equal(found, g + torch.addcmul(rest, x.detach(), slope))
 
 
 def test_a_variation_of_nothing_changes_nothing():
@@ -108,6 +127,18 @@ def test_a_shift_moves_channels_and_loses_what_leaves():
     assert (moved.sum((1, 2)) == 1).all()
     assert moved.nonzero()[:, 2].unique().tolist() == list(range(12, 19))
     assert moved.nonzero()[:, 1].unique().tolist() == [1]
+
+
+def test_moving_is_gathering_along_both_axes():
+    """Against two gathers with clamped places, as they were first written."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (3, 7, 9)).astype(np.uint8)
+    step, channel = rng.integers(-2, 9, (3, 7)), rng.integers(-2, 11, (3, 9))
+    out = np.full((7, 3, 9), np.nan, np.float32)
+    speech.move(x, step, channel, out)
+    for b, t, c in np.ndindex(x.shape):
+        inside = 0 <= step[b, t] < 7 and 0 <= channel[b, c] < 9
+        assert out[t, b, c] == (x[b, step[b, t], channel[b, c]] if inside else 0)
 
 
 def test_no_dropout_without_a_generator(spoken):

@@ -7,30 +7,53 @@ import torch
 from torch import nn
 
 from lindecay.bench import roofline, timing
-from lindecay.bench.works import LENGTHS, WORKS, neuron_alone
+from lindecay.bench.works import LENGTHS, STEPS, WIDTHS, WORKS, neuron_alone
 from lindecay.kernels import Events, synapses
 
 DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 def length(rounds: int = 5) -> dict:
-    """Time and peak memory per step of sequences of up to 10,000: linear if they stay
+    """Time and peak memory per step of sequences of up to 100,000: linear if they stay
     the same (memory beyond a part that no length changes)."""
-    runs = {t: neuron_alone(t, 8, 64).ours for t in LENGTHS}
-    with timing.one_thread():
-        times = timing.interleave(runs, rounds)
+    cpu, wall = grown({t: neuron_alone(t, 8, 64).ours for t in LENGTHS}, rounds)
     return {
-        "microseconds_per_step": {
-            str(t): 1e3 * float(np.median(w)) / t for t, (w, _) in times.items()
-        },
-        "cpu_microseconds_per_step": {
-            str(t): 1e3 * float(c.min()) / t for t, (_, c) in times.items()
-        },
+        "microseconds_per_step": {str(t): 1e3 * ms / t for t, ms in wall.items()},
+        "cpu_microseconds_per_step": {str(t): 1e3 * ms / t for t, ms in cpu.items()},
         "kilobytes_per_step": {
             str(t): 1e3 * timing.peak_elsewhere(f"length_{t}", "ours", 1) / t
             for t in (LENGTHS[0], LENGTHS[-1])
         },
+        "slope": slope(cpu),
     }
+
+
+def width(rounds: int = 5) -> dict:
+    """Time per neuron and step of one clip, 50 steps, of up to a million neurons."""
+    cpu, wall = grown({n: neuron_alone(50, 1, n).ours for n in WIDTHS}, rounds)
+    return {
+        "nanoseconds": {str(n): 1e6 * ms / n / 50 for n, ms in wall.items()},
+        "cpu_nanoseconds": {str(n): 1e6 * ms / n / 50 for n, ms in cpu.items()},
+        "slope": slope(cpu),
+    }
+
+
+def grown(runs: dict, rounds: int) -> tuple[dict, dict]:
+    """{size: ms} of works that grow: least CPU time, median wall time."""
+    with timing.one_thread():
+        times = timing.interleave(runs, rounds)
+    cpu = {size: float(c.min()) for size, (_, c) in times.items()}
+    return cpu, {size: float(np.median(w)) for size, (w, _) in times.items()}
+
+
+def slope(ms: dict) -> float:
+    """Exponent of cost against size over the upper half of the sizes: 1 is linear.
+
+    >>> round(slope({10: 5.0, 100: 6.0, 1000: 60.0, 10_000: 600.0}), 3)
+    1.0
+    """
+    upper = sorted(ms)[-(len(ms) // 2 + 1) :]
+    return float(np.polyfit(np.log(upper), np.log([ms[n] for n in upper]), 1)[0])
 
 
 def crossover(inputs=2312, hidden=512, rounds: int = 5) -> dict:
@@ -59,7 +82,11 @@ def neurons(rounds: int = timing.ROUNDS) -> dict:
     work = neuron_alone()
     row = timing.measure(work, rounds) | timing.memory("neuron_alone", work)
     more = {"roofline": roofline.loop(rounds=rounds), "length": length()}
-    return {"neuron_alone": row | more}
+    rows = {"neuron_alone": row | more | {"width": width()}}
+    step = timing.measure(WORKS["single_step"](), rounds)
+    both = {"ours": step["ours_ms"]} | step["peers_ms"]
+    told = {who: 1e3 * ms / STEPS for who, ms in both.items()}
+    return rows | {"single_step": step | {"microseconds": told}}
 
 
 def networks(rounds: int = timing.ROUNDS) -> dict:

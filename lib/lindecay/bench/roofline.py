@@ -67,7 +67,8 @@ def gather(name: str, rounds: int = timing.ROUNDS) -> dict:
     number = np.arange(len(real.channel), dtype=np.int32)
 
     def sums(channel):
-        return lambda: sparse.add_rows(real.indptr, channel, packed, out, real.place)
+        given = (real.indptr, channel, packed, out, real.place, np.float32(1))
+        return lambda: sparse.add_rows(*given, 0, len(packed))
 
     g, grad = random.standard_normal(out.shape).astype(np.float32), weight * 0
     listed = real.transposed
@@ -75,7 +76,9 @@ def gather(name: str, rounds: int = timing.ROUNDS) -> dict:
         "as_they_come": sums(real.channel),
         "in_order": sums(number % inputs),
         "first_cache": sums(number % NEAR),
-        "transpose": lambda: sparse.add_transposed(*listed, real.place, g, grad),
+        "transpose": lambda: sparse.add_transposed(
+            *listed, real.place, g, grad, 0, len(packed)
+        ),
     }
     cpu = least(runs, rounds)
     moved = 4 * hidden * len(real.channel)

@@ -13,6 +13,7 @@ import platform
 from collections.abc import Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 
 from lindecay.settings import Fault
@@ -72,9 +73,21 @@ def kept(path: Path | str) -> dict:
     except (OSError, ValueError) as error:
         told = type(error).__name__
         raise Fault("not a bench", expected=expected, found=told, where=path) from error
-    if not isinstance(found, dict) or not ratios(found):
-        raise Fault("not a bench", expected=expected, found="no ratios", where=path)
+    told = _fault(found)
+    if told:
+        raise Fault("not a bench", expected=expected, found=told, where=path)
     return found
+
+
+def _fault(found: object) -> str:
+    """Why this is no bench; empty where it is one."""
+    try:
+        known = ratios(found) if isinstance(found, dict) else {}
+    except (TypeError, ValueError):
+        return "a ratio that is no number"
+    if not all(isfinite(ratio) and ratio > 0 for ratio in known.values()):
+        return "a ratio that is not positive"
+    return "" if known else "no ratios"
 
 
 def slower(found: Mapping, before: Mapping) -> list[str]:
@@ -126,11 +139,17 @@ def _lines(work: str, row: object) -> list[str]:
         return []
     span = row.get("spread", {}).get("ours")
     own = [_number(row.get("ours_ms")), " to ".join(map(_number, span or []))]
-    rest = [_number(row.get(k)) for k in ("limit_fraction", "gsops", "peak_mb")]
+    rest = [_number(x) for x in (_share(row), row.get("gsops"), row.get("peak_mb"))]
     cpu = row.get("cpu_ratio", {})
     head = f'<th scope="row">{escape(work)}</th>'
     beside = {p: [p, _number(r), _number(cpu.get(p))] for p, r in row["ratio"].items()}
     return [f"<tr>{head}{_cells([*own, *b, *rest])}</tr>" for b in beside.values()]
+
+
+def _share(row: Mapping) -> float | None:
+    """Of its floor: the whole work's, else its roofline's, None where none is known."""
+    whole = row.get("limit_fraction")
+    return row.get("roofline", {}).get("fraction") if whole is None else whole
 
 
 def _cells(values: list[str]) -> str:
@@ -142,7 +161,9 @@ def _number(value: float | None) -> str:
 
 
 def target(path: str) -> Path:
-    """Where a table may be written; Fault where its folder is missing."""
+    """Where a table may be written; Fault where its folder is missing or it is one."""
+    if Path(path).is_dir():
+        raise Fault("no place for the table", expected="a file", found=path)
     if not Path(path).absolute().parent.is_dir():
         found = f"{path} in a folder that is not there"
         raise Fault("no place for the table", expected="a folder", found=found)

@@ -21,6 +21,7 @@ MLPS = {  # name: (steps, batch, inputs, hidden, outputs, density of the events)
     "nmnist_step": (100, 64, 2312, 512, 10, 0.018),
     "shd_step": (100, 64, 700, 256, 20, 0.10),
 }
+STEPS = 200  # of a run of single steps
 SHD_CLIPS = 8580  # that MLP-2 is trained on
 
 
@@ -122,6 +123,26 @@ def neuron_alone(steps=100, batch=64, many=1024, counts=False) -> timing.Work:
     )
 
 
+def single_step(many=128, steps=STEPS) -> timing.Work:
+    """One clip, one step at a time, no gradient: who answers in real time."""
+    x = torch.rand((1, many), generator=torch.Generator().manual_seed(0))
+
+    def side(lif):
+        @torch.no_grad()
+        def run():
+            state = lif.reset_mem()
+            for _ in range(steps):
+                _, state = lif(x, state)
+
+        return run
+
+    return timing.Work(
+        ours=side(ours.LinearDecayLIF(LAM)),
+        peers={"snntorch": side(peers.SnnNeuron().lif)},
+        extra={"shape": [steps, 1, many]},
+    )
+
+
 def floor_of(current, gradient):
     """The same reads and writes without arithmetic: what memory allows."""
     spikes, membrane = (pool.empty(current.shape, current.dtype) for _ in range(2))
@@ -218,6 +239,7 @@ WORKS = {
     "shd_step": lambda: mlp_step("shd_step"),
     "cnn_step": cnn_step,
     "mlp2_step": mlp2_step,
+    "single_step": single_step,
 }
 
 
@@ -232,7 +254,8 @@ MEMORY = {  # name: (a small problem to warm up on, the real one)
         lambda: neuron_alone(counts=True),
     ),
 }
-LENGTHS = (1_000, 2_000, 5_000, 10_000)
+LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)  # 8 clips of 64 neurons
+WIDTHS = (1_000, 10_000, 100_000, 300_000, 1_000_000)  # neurons: one clip, 50 steps
 MEMORY |= {
     f"length_{steps}": (MEMORY["neuron_alone"][0], partial(alone, steps))
     for steps in LENGTHS

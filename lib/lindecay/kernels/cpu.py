@@ -55,8 +55,10 @@ def untraced(go):
 _hidden: dict = {}
 
 
-def _run(current, lam, beta, theta, state, rule, check, keep, inplace):
+def _run(current, lam, beta, theta, state, rule, check, keep, inplace, bias=None):
     """The fused loop on any dense layout; returns spikes and U or the last state."""
+    if bias is not None and keep != "membrane":
+        current, bias = current + bias, None
     order = layout(current)
     shape = current.shape
     leak = leak_of(rule, lam, beta)
@@ -64,11 +66,12 @@ def _run(current, lam, beta, theta, state, rule, check, keep, inplace):
     if order is not None:
         inner = [a - 1 for a in order[1:]]
         leak, theta = (permuted(p, shape[1:], inner) for p in (leak, theta))
+        bias = None if bias is None else permuted(bias, shape[1:], inner)
         state = None if state is None else state.permute(inner)
         current = current.permute(order)
         back = [order.index(a) for a in range(len(order))]
     if keep == "membrane":
-        spikes, u = Kept.apply(current, leak, theta, state, rule, check)
+        spikes, u = Kept.apply(current, leak, theta, state, rule, check, bias)
     elif keep == "recompute":
         spikes, u = Recomputed.apply(current, leak, theta, state, rule, check)
     else:
@@ -95,16 +98,16 @@ def permuted(p: Tensor, shape, inner) -> Tensor:
 
 
 class Kept(torch.autograd.Function):
-    """current, leak, θ, state -> spikes, U; U is what the adjoint needs."""
+    """current, leak, θ, state, bias -> spikes, U; U is what the adjoint needs."""
 
     @staticmethod
-    def forward(ctx, current, leak, theta, state, rule, check):
+    def forward(ctx, current, leak, theta, state, rule, check, bias):
         shape, dtype = current.shape, current.dtype
         spikes, membrane = pool.empty(shape, dtype), pool.empty(shape, dtype)
-        at = Launch(rule, leak, theta, shape)
+        at = Launch(rule, leak, theta, shape, bias=bias)
         at.forward(current.contiguous(), begin(state, current), spikes, membrane, check)
         ctx.save_for_backward(membrane, state, leak, theta)
-        ctx.rule = rule
+        ctx.rule, ctx.bias = rule, None if bias is None else bias.shape
         ctx.set_materialize_grads(False)
         return spikes, membrane
 
@@ -118,7 +121,8 @@ class Kept(torch.autograd.Function):
         gs = begin(None, membrane)[None] if gs is None else rows(gs)
         gu = None if gu is None else gu.contiguous()
         at.backward(gs, gu, membrane, carry, grad)
-        return at.gradients(grad, carry, begin(state, membrane))
+        known = at.gradients(grad, carry, state)
+        return *known, grad.sum_to_size(ctx.bias) if ctx.needs_input_grad[6] else None
 
 
 class Private(torch.autograd.Function):
@@ -159,7 +163,7 @@ class Private(torch.autograd.Function):
         if gnow is not None and len(membrane):
             gs, gu = last_step(at, membrane, gs, gnow)
         at.backward(gs, gu, membrane, carry, None)
-        return *at.gradients(membrane, carry, begin(state, membrane)), None
+        return *at.gradients(membrane, carry, state), None
 
 
 class Recomputed(torch.autograd.Function):

@@ -5,6 +5,9 @@
 
 Blocks of neurons run through all time steps while their state stays in the cache;
 of the forward pass only U is stored. Source of the adjoint: book/02_neuron.md.
+
+Threads take neurons [lo, hi) of a row each. Where parameters learn these are whole
+blocks, and `collected` adds up their sums in one order: the same for any number.
 """
 
 from functools import cache, lru_cache
@@ -43,47 +46,67 @@ def kind(rule: Rule) -> Rule:
     return rule.but(clamp=clamp, shift=shift, scale=1.0, slope=1.0)
 
 
+@njit(cache=True)
+def collected(out, sums):
+    """out[j % len(out)] += sums[row, j], in float64, row by row."""
+    for row in range(sums.shape[0]):
+        a = 0
+        for j in range(sums.shape[1]):
+            out[a] += sums[row, j]
+            a = a + 1 if a + 1 < out.size else 0
+
+
 @njit
-def collect(out, values):
-    """out[j % len(out)] += values[j], in float64; then values are zero."""
-    a = 0
-    for j in range(values.size):
-        out[a] += values[j]
-        values[j] = 0
-        a = a + 1 if a + 1 < out.size else 0
+def every(period, many):
+    """Steps after which sums over a block of `many` neurons are put aside."""
+    return max(1, SUM * period // many)
+
+
+def rows_of(steps: int, many: int, period: int) -> int:
+    """How often the adjoint puts its sums aside."""
+    blocks = [min(BLOCK, many - c) for c in range(0, many, BLOCK)]
+    return sum(-(-steps // every.py_func(period, block)) for block in blocks)
+
+
+def step_of(learn: bool) -> int:
+    """Neurons between borders of threads: cache lines, or whole blocks."""
+    return BLOCK if learn else 64
 
 
 @cache
-def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
+def forward(rule: Rule, vector, fires, stores, inplace, biased=False):
     """Compiled forward pass; `vector`: parameters differ between neurons, and repeat
     after `period` of them; `fires`, `stores`: whether spikes and U are written;
-    `inplace`: U over the current."""
+    `inplace`: U over the current; `biased`: each neuron has a current of its own."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, CLAMP = rule.delayed, rule.clamp is not None
     WHOLE, ROUND = rule.shift is not None, ROUNDINGS.index(rule.rounding)
 
-    @njit(cache=True, error_model="numpy")
-    def run(current, state, spikes, membrane, leak, theta, const, period):
+    @njit(cache=True, error_model="numpy", nogil=True)
+    def run(current, state, spikes, membrane, leak, theta, bias, const, period, lo, hi):
         zero, half, one, power, low, high, huge = const[:7]
-        steps, many = current.shape
+        steps = current.shape[0]
         block = np.empty(BLOCK, current.dtype)
         p0, th0 = leak[0], theta[0]
         finite = True
-        for row in range(-(-many // BLOCK) * steps):
-            c, t = row // steps * BLOCK, row % steps
-            first, end = c, min(c + BLOCK, many)
-            if t == 0:
-                block[: end - c] = state[c:end]
+        for row in range(-(-(hi - lo) // BLOCK) * steps):
+            c, t = lo + row // steps * BLOCK, row % steps
+            first, end = c, min(c + BLOCK, hi)
             while first < end:  # one stretch of parameters after the other
                 a = first % period
                 last = min(first + period - a, end)
                 p, th, v = leak[a:], theta[a:], block[first - c : last - c]
+                b = bias[a:]
                 i_, s_ = current[t, first:last], spikes[t, first:last]
                 u_ = i_ if inplace else membrane[t, first:last]
+                if t == 0:
+                    v[:] = state[first:last]
                 for j in range(last - first):
                     if vector:
                         p0, th0 = p[j], th[j]
                     old, i = v[j], i_[j]
+                    if biased:
+                        i = i + b[j]
                     finite &= abs(i) <= huge
                     late = old > th0 if DELAYED else False
                     if RESET == ZERO and late:
@@ -108,9 +131,9 @@ def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
                     if RESET == ZERO and not DELAYED:
                         u = u * (one - s)
                     v[j] = u
+                if t == steps - 1:
+                    state[first:last] = v
                 first = last
-            if t == steps - 1:
-                state[c:end] = block[: end - c]
         return finite
 
     return run
@@ -119,25 +142,24 @@ def forward(rule: Rule, vector: bool, fires: bool, stores: bool, inplace: bool):
 @cache
 def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
     """Compiled adjoint; `outer`: U has a gradient of its own; `learn`: so have
-    the parameters; `inplace`: g_I over U. On return `carry` holds δ[0]."""
+    the parameters, in rows of `sums`; `inplace`: g_I over U. On return `carry` holds
+    δ[0]."""
     LAW, RESET = LAWS.index(rule.law), RESETS.index(rule.reset)
     DELAYED, DETACH, CLAMP = rule.delayed, rule.detach_reset, rule.clamp is not None
     WHOLE, BUMP = rule.shift is not None, SURROGATES.index(rule.surrogate)
 
-    @njit(cache=True, error_model="numpy")
-    def run(gs, gu, membrane, carry, grad, leak, theta, gleak, gtheta, const, period):
+    @njit(cache=True, error_model="numpy", nogil=True)
+    def run(gs, gu, membrane, carry, grad, leak, theta, sums, const, period, lo, hi):
         zero, one, power, low, high = const[0], const[2], const[3], const[4], const[5]
         inverse, k, atan, half_k = const[7], const[8], const[9], const[10]
-        steps, many = membrane.shape
+        steps = membrane.shape[0]
         block = np.empty(BLOCK, membrane.dtype)
-        gps, gths = np.zeros((2, period if learn else 1), membrane.dtype)
         p0, th0 = leak[0], theta[0]
-        for row in range(-(-many // BLOCK) * steps):
-            c, t = row // steps * BLOCK, steps - 1 - row % steps
-            first, end = c, min(c + BLOCK, many)
+        put = lo // BLOCK * -(-steps // every(period, BLOCK))
+        for row in range(-(-(hi - lo) // BLOCK) * steps):
+            c, t = lo + row // steps * BLOCK, steps - 1 - row % steps
+            first, end = c, min(c + BLOCK, hi)
             ts = t if gs.shape[0] > 1 else 0
-            if t == steps - 1:
-                block[: end - c] = carry[c:end]
             while first < end:  # one stretch of parameters after the other
                 a = first % period
                 last = min(first + period - a, end)
@@ -145,7 +167,9 @@ def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
                 s_, u_ = gs[ts, first:last], membrane[t, first:last]
                 g_ = u_ if inplace else grad[t, first:last]
                 o_ = gu[t, first:last] if outer else u_
-                gp, gth = gps[a:], gths[a:]
+                gp, gth = sums[0, put, a:], sums[1, put, a:]
+                if t == steps - 1:
+                    d_[:] = carry[first:last]
                 for j in range(last - first):
                     if vector:
                         p0, th0 = p[j], th[j]
@@ -186,11 +210,10 @@ def backward(rule: Rule, vector: bool, outer: bool, learn: bool, inplace: bool):
                             gp[j] -= g
                     g_[j] = g
                     d_[j] = g
+                if t == 0:
+                    carry[first:last] = d_
                 first = last
-            if learn and t % max(1, SUM * period // (end - c)) == 0:
-                collect(gleak, gps)
-                collect(gtheta, gths)
-            if t == 0:
-                carry[c:end] = block[: end - c]
+            if learn and t % every(period, end - c) == 0:
+                put += 1
 
     return run

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lindecay.kernels import fused, plain
+from lindecay.kernels import fused, plain, threads
 from lindecay.kernels.rule import Rule
 from lindecay.settings import Fault
 
+STILL = ("shrink", "floor", "exponential", "none")  # λ, β do nothing to V = 0
 SHORT = 1024  # neurons in the shortest stretch of parameters
 
 
@@ -61,29 +62,35 @@ def flat(x: Tensor):
     return x.detach().reshape(x.shape[0], -1).numpy()
 
 
-def period_of(p: Tensor, th: Tensor, shape, learn: bool) -> int:
-    """Neurons after which leak and threshold repeat, and their gradients are summed.
+def period_of(parameters, shape, learn: bool) -> int:
+    """Neurons after which all parameters repeat, and their gradients are summed.
 
     A whole row where nothing differs; else at least SHORT, so that the loop over one
     stretch is worth starting and its parameters stay in the first cache.
     """
-    most = max(p.numel(), th.numel(), 1)
+    most = max(1, *(p.numel() for p in parameters))
     if most == 1 and not learn:
         return max(1, prod(shape[1:]))
     return most * -(-SHORT // most)
 
 
 class Launch:
-    """Leak and threshold as the compiled loops read them, and their gradients."""
+    """Leak, threshold and bias (None: there is none) as the compiled loops read them,
+    and the gradients of the first two."""
 
-    def __init__(self, rule, leak, theta, shape, needs=(False,) * 4):
+    def __init__(self, rule, leak, theta, shape, needs=(False,) * 4, bias=None):
         self.rule, self.leak, self.theta, self.shape = rule, leak, theta, shape[1:]
         self.p, self.th = per_neuron(leak, shape[1:]), per_neuron(theta, shape[1:])
         self.vector = self.p.numel() + self.th.numel() > 2
-        self.period = period_of(self.p, self.th, shape, any(needs[1:3]))
-        self.stretched = [x.numpy() for x in (self.p, self.th)]
+        parameters, self.biased = [self.p, self.th], bias is not None
+        if self.biased:
+            parameters.append(per_neuron(bias, shape[1:]))
+        self.period = period_of(parameters, shape, any(needs[1:3]))
+        self.stretched = [x.numpy() for x in parameters[:2]]
         if self.vector:
             self.stretched = [np.resize(x, self.period) for x in self.stretched]
+        more = parameters[-1].numpy()
+        self.bias = np.resize(more, self.period) if self.biased else more
         self.more_theta = 0.0  # what reaches θ past the loop
         self.needs, self.kind = needs, fused.kind(rule)
         self.gp = torch.zeros(self.p.shape, dtype=torch.float64)
@@ -96,11 +103,14 @@ class Launch:
             return
         fires, stores = spikes is not None, membrane is not None
         inplace = stores and membrane.data_ptr() == current.data_ptr()
-        go = fused.forward(self.kind, self.vector, fires, stores, inplace)
+        how = (self.vector, fires, stores, inplace, self.biased)
+        go = fused.forward(self.kind, *how)
         outs = [flat(current if x is None else x) for x in (spikes, membrane)]
         now = state.reshape(-1).numpy()
-        ok = go(flat(current), now, *outs, *self.stretched, self.const, self.period)
-        if check and not ok:
+        given = (*self.stretched, self.bias, self.const, self.period)
+        given = (flat(current), now, *outs, *given)
+        ok = threads.shared(go, given, len(now), current.numel(), fused.step_of(False))
+        if check and not all(ok):
             raise Fault("current is not finite", found="NaN or infinity")
 
     def backward(self, gs, gu, membrane, carry, grad):
@@ -111,25 +121,36 @@ class Launch:
         learn = any(self.needs[1:3])
         inplace = grad is None
         go = fused.backward(self.kind, self.vector, gu is not None, learn, inplace)
-        go(
-            *(flat(x) for x in (gs, membrane if gu is None else gu, membrane)),
-            carry.reshape(-1).numpy(),
-            flat(membrane if inplace else grad),
-            *self.stretched,
-            *(x.numpy() for x in (self.gp, self.gth)),
-            self.const,
-            self.period,
-        )
+        u = flat(membrane)
+        rows = fused.rows_of(*u.shape, self.period) if learn else 1
+        sums = np.zeros((2, rows + 1, self.period if learn else 1), u.dtype)
+        given = (flat(gs), u if gu is None else flat(gu), u, carry.reshape(-1).numpy())
+        given += (u if inplace else flat(grad), *self.stretched, sums)
+        given += (self.const, self.period)
+        step = fused.step_of(learn)
+        threads.shared(go, given, u.shape[1], membrane.numel(), step)
+        if learn:
+            fused.collected(self.gp.numpy(), sums[0])
+            fused.collected(self.gth.numpy(), sums[1])
 
     def gradients(self, grad, carry, first):
-        """What autograd wants for current, leak, θ, state, rule, check."""
+        """What autograd wants for current, leak, θ, state, rule, check; first: the
+        state before the first step, None at rest."""
         if not any(self.needs[1:4]):
             return grad, None, None, None, None, None
-        before, gleak, gtheta = origin(self.rule, first, carry, self.leak, self.theta)
+        before, gleak, gtheta = self.origin(carry, first)
         gleak = gleak + gathered(self.gp, self.leak, self.shape)
         gtheta = gtheta + gathered(self.gth, self.theta, self.shape) + self.more_theta
         chosen = zip((gleak, gtheta, before), self.needs[1:4])
         return grad, *(g if wanted else None for g, wanted in chosen), None, None
+
+    def origin(self, carry, first):
+        """`origin`, or zeros where nothing but rest was before the first step."""
+        still = self.rule.law in STILL and not self.rule.delayed
+        if first is None and still:
+            return None, 0.0, 0.0
+        first = torch.zeros_like(carry) if first is None else first
+        return origin(self.rule, first, carry, self.leak, self.theta)
 
 
 @torch.enable_grad()

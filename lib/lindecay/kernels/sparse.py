@@ -4,8 +4,10 @@
     backward  dW[:, c] = Σ g[row] over the rows in which c is on     (the transpose)
 
 Weights are packed into tiles of 64 neurons, so that a tile (all channels) stays in
-the L2 cache while the events of the whole batch run over it. Gradients come in chunks
-of rows that stay in the first cache. Spikes of a hidden layer are listed first.
+the L2 cache while the events of the whole batch run over it; weights that are whole
+numbers are added as int16, half the bytes and the same sums. Gradients come in chunks
+of rows that stay in the first cache. Spikes of a hidden layer are listed first, behind
+dropout too.
 """
 
 from dataclasses import dataclass
@@ -17,12 +19,14 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import linear
 
-from lindecay.kernels import pool, spike_lists
+from lindecay.kernels import pool, spike_lists, threads
+from lindecay.kernels.dropout import Dropped
 from lindecay.kernels.vector import WIDTH, add_rows_of
 from lindecay.settings import Fault
 
 TILE = WIDTH  # neurons; tile x channels x 4 B should fit the L2 cache
 CHUNK = (96, 512)  # rows of gradients that are gathered from at a time
+MOST = 2**15 - 1  # what a sum of int16 may reach
 EACH = 8  # events that a channel should have in them: fewer, and sums move too often
 CROSSOVER = 0.4  # density above which dense GEMM was faster (lindecay bench networks)
 
@@ -118,8 +122,8 @@ class Events:
 def synapses(x, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:
     """I = W x: [time, batch, out] from events or spikes and weight [out, channels].
 
-    x: Events, or a tensor [time, batch, channels] whose numbers are 0 and one other,
-    or small whole numbers (spikes, event counts, either behind dropout).
+    x: Events, Dropped, or a tensor [time, batch, channels] whose numbers are 0 and one
+    other, or small whole numbers (spikes, event counts, either behind dropout).
     Gathers rows where it is sparse, multiplies densely where it is not.
 
     >>> events = Events.of(torch.tensor([[[0, 1, 1]], [[1, 0, 0]]]))
@@ -139,28 +143,41 @@ def synapses(x, weight: Tensor, crossover: float = CROSSOVER) -> Tensor:
         crossover = crossover / 2 if narrow else crossover
         if not fits or x.density > crossover:
             return linear(x.dense(weight.dtype).to(weight.device), weight)
-        return Gather.apply(None, weight, x, 1.0)
-    fits = fits and x.device.type == "cpu" and x.dtype == weight.dtype and x.dim() == 3
+        return Gather.apply(None, weight, x, 1.0, None)
     crossover = crossover / 5 if narrow else crossover  # listing is not free either
-    found = spike_lists.of(x, crossover) if fits else None
+    spikes, dropped = (x.spikes, x) if isinstance(x, Dropped) else (x, None)
+    fits = fits and spikes.device.type == "cpu" and spikes.dtype == weight.dtype
+    found = listed(spikes, crossover, dropped) if fits and spikes.dim() == 3 else None
     if found is None:
-        return linear(x, weight)
-    indptr, channel, factor = found
-    return Gather.apply(x, weight, Events(indptr, channel, *x.shape, True), factor)
+        return linear(x if dropped is None else x.dense(), weight)
+    return Gather.apply(spikes, weight, *found, dropped)
+
+
+def listed(spikes: Tensor, crossover: float, dropped: Dropped | None):
+    """Spikes as events and the value of each; None where multiplying is faster."""
+    how = (dropped.draws, dropped.keep) if dropped else ()
+    found = spike_lists.of(spikes, crossover, *how)
+    if found is None:
+        return None
+    indptr, channel, value = found
+    value *= dropped.factor if dropped else 1.0
+    return Events(indptr, channel, *spikes.shape, True), value
 
 
 class Gather(torch.autograd.Function):
     """x (None, or spikes), weight [out, channels] -> current [time, batch, out]."""
 
     @staticmethod
-    def forward(ctx, x, weight, events, factor):
-        ctx.events, ctx.factor, out = events, factor, len(weight)
+    def forward(ctx, x, weight, events, factor, dropped):
+        ctx.events, ctx.factor, ctx.dropped = events, factor, dropped
         ctx.save_for_backward(weight)
-        w = weight.detach().contiguous().numpy()
-        current = pool.empty((events.steps, events.batch, out), weight.dtype)
-        flat = current.numpy().reshape(-1, out)
-        add_rows(events.indptr, events.channel, pack(w, TILE), flat, events.place)
-        return current if factor == 1 else current.mul_(factor)
+        w = table(weight.detach().contiguous().numpy(), events)
+        current = pool.empty((events.steps, events.batch, len(weight)), weight.dtype)
+        flat = current.numpy().reshape(-1, len(weight))
+        unit = flat.dtype.type(factor)
+        given = (events.indptr, events.channel, w, flat, events.place, unit)
+        threads.shared(add_rows, given, len(w), len(events.channel) * len(weight))
+        return current
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -170,12 +187,35 @@ class Gather(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             back = pool.empty((*g.shape[:2], events.channels), g.dtype)
             torch.mm(g.flatten(0, 1), weight, out=back.view(-1, events.channels))
+            back = ctx.dropped.thin(back, back) if ctx.dropped else back
         if ctx.needs_input_grad[1]:
             grad = pool.empty(weight.shape, g.dtype)
             flat = g.numpy().reshape(-1, len(weight))
-            add_transposed(*events.transposed, events.place, flat, grad.numpy())
+            given = (*events.transposed, events.place, flat, grad.numpy())
+            tiles, work = -(-len(weight) // WIDTH), len(events.channel) * len(weight)
+            threads.shared(add_transposed, given, tiles, work)
             grad = grad if ctx.factor == 1 else grad.mul_(ctx.factor)
-        return back, grad, None, None
+        return back, grad, None, None, None
+
+
+def table(w: np.ndarray, events: Events) -> np.ndarray:
+    """Weights in tiles; as int16 where they are whole and no sum leaves it."""
+    top = largest(w)
+    if top >= 0 and top * np.diff(events.indptr).max(initial=0) <= MOST:
+        w = w.astype(np.int16)
+    return pack(w, TILE)
+
+
+@njit(cache=True)
+def largest(w):
+    """The largest |w| where all are whole and below 2^15, else −1."""
+    most, whole = 0.0, True
+    for row in w:
+        for value in row:
+            size = abs(value)
+            whole &= size <= MOST and size == np.floor(size)
+            most = max(most, size)
+    return int(most) if whole else -1
 
 
 @njit(cache=True)
@@ -212,29 +252,31 @@ def pack(w, tile):
     return packed
 
 
-@njit(cache=True, error_model="numpy")
-def add_rows(indptr, channel, packed, out, place):
-    """out[place[r]] = Σ of the weight rows of the events of row r."""
-    tiles, _, width = packed.shape
+@njit(cache=True, error_model="numpy", nogil=True)
+def add_rows(indptr, channel, packed, out, place, factor, lo, hi):
+    """out[place[r]] = factor · Σ of the weight rows of the events of row r, in the
+    tiles [lo, hi)."""
+    _, _, width = packed.shape
     total = np.empty((1, width), packed.dtype)
-    for k in range(tiles):
+    for k in range(lo, hi):
         used = min(width, out.shape[1] - k * width)
         for r in range(indptr.size - 1):
             total[:] = 0
             add_rows_of(packed[k], channel, indptr[r], indptr[r + 1], total, 0)
             row = out[place[r], k * width : k * width + used]
             for j in range(used):
-                row[j] = total[0, j]
+                row[j] = out.dtype.type(total[0, j]) * factor
 
 
-@njit(cache=True, error_model="numpy")
-def add_transposed(start, where, many, place, g, grad):
-    """grad[:, c] = Σ g[row] over the rows in which channel c is on."""
+@njit(cache=True, error_model="numpy", nogil=True)
+def add_transposed(start, where, many, place, g, grad, lo, hi):
+    """grad[:, c] = Σ g[row] over the rows in which channel c is on, in the tiles
+    [lo, hi)."""
     rows, out = g.shape
     channels = start.shape[1] - 1
     part = np.zeros((many, WIDTH), g.dtype)
     total = np.empty((channels, WIDTH), g.dtype)
-    for k in range(-(-out // WIDTH)):
+    for k in range(lo, hi):
         used = min(WIDTH, out - k * WIDTH)
         total[:] = 0
         for q in range(len(start)):

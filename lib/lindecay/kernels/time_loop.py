@@ -29,6 +29,7 @@ def sequence(
     theta=1.0,
     state: Tensor | None = None,
     beta_q=None,
+    bias=None,
     membrane: bool = True,
     recompute: bool = False,
     inplace: bool = False,
@@ -44,6 +45,7 @@ def sequence(
     lam, beta, theta: number or tensor, scalar or [N] (or any shape that broadcasts
         against [B, …, N]); gradients flow to the tensors.
     beta_q: whole-number β, with shift=n: V ← round(β_q·V / 2^n).
+    bias: a current that every step adds, as λ, β and θ: number or tensor.
     state: V before the first step, [B, …, N] (U if the reset is delayed).
     rule, or its fields as keywords: law, reset, detach_reset, delayed, clamp,
         surrogate, slope, scale, shift, rounding (see Rule).
@@ -75,19 +77,22 @@ def sequence(
     given, current = current, wide("current", current)
     names = zip(("λ", "β", "θ"), (lam, beta, theta))
     lam, beta, theta = (_tensor(name, x, current) for name, x in names)
+    bias = None if bias is None else _tensor("bias", bias, current)
     state = None if state is None else wide("state", state).to(current)
     check = "shape" if traced(current) and check != "none" else check
     way = choose(backend, current, rule, fire)
     if check != "none":
         look = check != "shape" and way == "plain"
-        check_input(current, lam, beta, theta, state, values=look)
+        check_input(current, lam, beta, theta, state, bias, values=look)
     if check == "all":
         check_parameters(lam, beta, theta, rule)
     look = check != "none"
     if way == "fused":
         keep = "membrane" if membrane else "recompute" if recompute else "private"
-        spikes, u = cpu.run(current, lam, beta, theta, state, rule, look, keep, inplace)
+        all_ = (current, lam, beta, theta, state, rule)
+        spikes, u = cpu.run(*all_, look, keep, inplace, bias)
         return spikes.to(spike_dtype(given)), u
+    current = current if bias is None else current + bias
     if state is None:
         state = current.new_zeros(current.shape[1:])
     lam, beta, theta = (
@@ -136,7 +141,7 @@ def _tensor(name: str, x, like: Tensor) -> Tensor:
     return floating(name, x).to(device=like.device, dtype=like.dtype)
 
 
-def check_input(current, lam, beta, theta, state, values=True):
+def check_input(current, lam, beta, theta, state, bias=None, values=True):
     """Faults of rank, dtype and value, before anything runs."""
     if current.dim() < 2:
         raise Fault(
@@ -150,8 +155,11 @@ def check_input(current, lam, beta, theta, state, values=True):
             expected=list(current.shape[1:]),
             found=list(state.shape),
         )
-    for name, p in (("λ", lam), ("β", beta), ("θ", theta)):
-        check_shape(name, p, current.shape[1:])
+    for name, p in (("λ", lam), ("β", beta), ("θ", theta), ("bias", bias)):
+        if p is not None:
+            check_shape(name, p, current.shape[1:])
+    if bias is not None and not traced(current):
+        check_finite("bias", bias)
     if values and not finite(current):
         check_finite("current", current)
     if state is not None and not traced(current) and not finite(state):

@@ -1,11 +1,11 @@
-"""Two hot loops written as vectors, because the compiler keeps their sums in memory.
+"""Hot loops written as vectors, because the compiler keeps their sums in memory.
 
     total[at] += Σ table[index[e]] for e in [first, last)
-    mask of the 16 numbers from `at` on that are not zero
+    mask of the 16 numbers from `at` on that are not zero, or of bytes below a limit
 
-Rows of 64 numbers; the sums stay in registers (four vectors of 16), which halves the
-work per event against the loop that numba compiles. LLVM splits the vectors to what
-the processor has.
+Rows of 64 numbers, floating-point or whole; the sums stay in registers (four vectors
+of 16), which halves the work per event against the loop that numba compiles. LLVM
+splits the vectors to what the processor has.
 """
 
 from llvmlite import ir
@@ -31,6 +31,7 @@ def _emit(context, builder, signature, arguments):
         for kind, value in zip(kinds, (table, index, total))
     )
     number = context.get_data_type(kinds[0].dtype)
+    add = builder.add if isinstance(kinds[0].dtype, types.Integer) else builder.fadd
     vector = ir.VectorType(number, LANES)
     size = kinds[0].dtype.bitwidth // 8
     sums = [cgutils.alloca_once(builder, vector) for _ in range(WIDTH // LANES)]
@@ -43,7 +44,7 @@ def _emit(context, builder, signature, arguments):
         start = builder.mul(row, ir.Constant(first.type, WIDTH))
         for k, one in enumerate(sums):
             value = _load(builder, table, start, k, vector, size)
-            builder.store(builder.fadd(builder.load(one), value), one)
+            builder.store(add(builder.load(one), value), one)
     for k, one in enumerate(sums):
         place = _place(builder, total, home, k, vector)
         builder.store(builder.load(one), place).align = size
@@ -77,6 +78,59 @@ def nonzero(context, array, at):
         return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
 
     return types.int64(array, types.intp), emit
+
+
+@intrinsic
+def others(context, array, at, value):
+    """Bit k is set where array.flat[at + k] is neither zero nor `value`, k < 16."""
+    if array.layout != "C":
+        raise TypeError("others needs a contiguous array")
+
+    def emit(context, builder, signature, arguments):
+        kind = signature.args[0]
+        data = context.make_array(kind)(context, builder, arguments[0]).data
+        vector = ir.VectorType(context.get_data_type(kind.dtype), LANES)
+        read = _load(builder, data, arguments[1], 0, vector, kind.dtype.bitwidth // 8)
+        wanted = _spread(builder, arguments[2], vector)
+        on = builder.fcmp_unordered("!=", read, ir.Constant(vector, None))
+        on = builder.and_(on, builder.fcmp_unordered("!=", read, wanted))
+        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+
+    return types.int64(array, types.intp, array.dtype), emit
+
+
+def _spread(builder, value, vector):
+    """A vector whose lanes all are `value`."""
+    first, lanes = ir.Constant(ir.IntType(32), 0), ir.VectorType(ir.IntType(32), LANES)
+    one = builder.insert_element(ir.Constant(vector, None), value, first)
+    return builder.shuffle_vector(one, one, ir.Constant(lanes, None))
+
+
+@intrinsic
+def below(context, array, at, limit):
+    """Bit k is set where the byte array.flat[at + k] is below `limit`, k < 16."""
+    if array.layout != "C" or array.dtype != types.uint8:
+        raise TypeError("below needs contiguous bytes")
+
+    def emit(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0])
+        vector = ir.VectorType(ir.IntType(8), LANES)
+        value = _load(builder, data.data, arguments[1], 0, vector, 1)
+        limits = _spread(builder, arguments[2], vector)
+        on = builder.icmp_unsigned("<", value, limits)
+        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+
+    return types.int64(array, types.intp, types.uint8), emit
+
+
+@intrinsic
+def product_sum(context, a, b, c):
+    """a · b + c, rounded once, as torch.addcmul does."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return a(a, a, a), emit
 
 
 @intrinsic

@@ -12,7 +12,7 @@ exported as whole numbers by the one method that all of them share.
 
 from lindecay.arms import ARMS, BETA_BITS, USUAL, Arm
 from lindecay.networks.cnn import Cnn, CnnSpec, Conv
-from lindecay.networks.layer import Moments, Network, Neurons, SpikingLayer
+from lindecay.networks.layer import Network, Neurons, SpikingLayer
 from lindecay.networks.mlp import Mlp, MlpSpec
 from lindecay.networks.speech import SpeechMlp, SpeechSpec
 
@@ -26,7 +26,6 @@ __all__ = [
     "Conv",
     "Mlp",
     "MlpSpec",
-    "Moments",
     "Network",
     "Neurons",
     "SpeechMlp",

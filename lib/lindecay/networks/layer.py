@@ -41,10 +41,13 @@ class Linear:
         self.shape, self.gathered = (outputs, inputs), gathered
 
     def __call__(self, x, w: Tensor) -> Tensor:
-        """Currents [T, batch, out]."""
+        """Currents [T, batch, out]; x: events, spikes, or spikes behind dropout."""
         if isinstance(x, kernels.Events):
             return kernels.synapses(x, w)
-        x = x.to(w.dtype)  # spikes of a wider layer
+        if isinstance(x, kernels.Dropped) and not (self.gathered and x.fits(w)):
+            x = x.dense()
+        if isinstance(x, Tensor):
+            x = x.to(w.dtype)  # spikes of a wider layer
         return kernels.synapses(x, w) if self.gathered else functional.linear(x, w)
 
     def back(self, states: Tensor) -> Tensor:
@@ -113,15 +116,16 @@ class SpikingLayer(nn.Module):
             return self.synapses(x, self.weight / self.scale)
         return self.synapses(x, self.integers() * 2.0**grid.fraction_bits)
 
-    def statistics(self, current: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the batch while training, the running ones after."""
+    def statistics(self, current: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Currents to go on with; mean and variance of the batch while training, the
+        running ones after."""
         if not self.training:
-            return self.mean, self.var
-        mean, var = Moments.apply(current.flatten(0, -2))
+            return current, self.mean, self.var
+        rows, mean, var = kernels.Moments.apply(current.flatten(0, -2))
         with torch.no_grad():
             self.mean.lerp_(mean, self.momentum)
             self.var.lerp_(var, self.momentum)
-        return mean, var
+        return rows.view(current.shape), mean, var
 
     def rows(self, mean=None, var=None) -> dict[str, Tensor]:
         """theta, decay and, where normalised, bias; whole numbers on a grid.
@@ -156,13 +160,13 @@ class SpikingLayer(nn.Module):
 
         Of a map: [T, batch, C, H, W]. x: events of a batch, or such spikes.
         """
-        current, dtype = self.current(x), self.neurons.dtype
-        rows = self.rows(*(self.statistics(current) if self.normalised else ()))
-        rows = {name: row.to(dtype) for name, row in rows.items()}
-        bias, current = rows.pop("bias", None), current.to(dtype)
+        current, moments, dtype = self.current(x), (), self.neurons.dtype
+        if self.normalised:
+            current, *moments = self.statistics(current)
+        rows = {name: row.to(dtype) for name, row in self.rows(*moments).items()}
         theta = rows["theta"].detach()
         states = kernels.sequence(
-            current if bias is None else current + bias,
+            current.to(dtype),
             clamp=self.neurons.clamp,
             **self.neurons.dividing(rows),
             scale=float(theta.mean() if self.normalised else self.unit),
@@ -191,22 +195,6 @@ class SpikingLayer(nn.Module):
             **divided,
             **place,
         )
-
-
-class Moments(torch.autograd.Function):
-    """Mean and variance over rows; one pass back: g_mean/n + 2 g_var (x - mean)/n."""
-
-    @staticmethod
-    def forward(ctx, x):
-        mean = x.mean(0)
-        ctx.save_for_backward(x, mean)
-        return mean, torch.linalg.vector_norm(x, dim=0) ** 2 / len(x) - mean**2
-
-    @staticmethod
-    def backward(ctx, g_mean, g_var):
-        x, mean = ctx.saved_tensors
-        slope = 2 / len(x) * g_var
-        return torch.addcmul(g_mean / len(x) - mean * slope, x, slope)
 
 
 class Network(nn.Module):

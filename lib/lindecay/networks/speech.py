@@ -81,13 +81,5 @@ class SpeechMlp(Network):
             states.append(layer(x))
             x = states[-1][0]
             if generator is not None and self.spec.dropout:
-                x = x * self._kept(x, generator)
+                x = kernels.Dropped.of(x, self.spec.dropout, generator)
         return states
-
-    def _kept(self, x: torch.Tensor, generator) -> torch.Tensor:
-        """0 or 1/keep; a random byte each, because drawing floats takes 8 x as long."""
-        keep = round(256 * (1 - self.spec.dropout))
-        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
-        draws.random_(-(2**63), None, generator=generator)
-        kept = draws.view(torch.uint8)[: x.numel()].view(x.shape) < keep
-        return kept.float().mul_(256 / keep)

@@ -46,8 +46,8 @@ class Looped(SpikingLayer):
 
     def forward(self, x) -> tuple[torch.Tensor, torch.Tensor]:
         """Spikes and membranes before reset in LSB, both [T, batch, neurons]."""
-        current = self.current(x)
-        rows = self.rows(*self.statistics(current))
+        current, *moments = self.statistics(self.current(x))
+        rows = self.rows(*moments)
         back = self.returning() * 2.0**self.neurons.grid.fraction_bits
         current = current + rows.pop("bias", 0)
         return stepped(current, back, self.neurons, rows)

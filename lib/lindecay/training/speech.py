@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
+from numba import njit
 from torch import nn
 
 from lindecay import events
+from lindecay.kernels import pool
 from lindecay.networks.layer import MOMENTUM
 from lindecay.networks.speech import SpeechMlp, SpeechSpec
 from lindecay.quantization import Checkpoint
@@ -36,23 +38,39 @@ class Variation:
 
 def vary(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:
     """Clips uint8 [batch, T, channels], each moved along frequency and time."""
+    return varied(x, how, generator).transpose(0, 1).to(x.dtype).contiguous()
+
+
+def varied(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:
+    """The same as the network reads them, float32 [T, batch, channels]."""
     batch, steps, channels = x.shape
 
-    def places(size: int, shift: int, stretch: float) -> torch.Tensor:
+    def places(size: int, shift: int, stretch: float) -> np.ndarray:
         by = torch.randint(-shift, shift + 1, (batch, 1), generator=generator)
         log = (torch.rand(batch, 1, generator=generator) * 2 - 1) * stretch
         at = (torch.arange(size) - size / 2) * log.exp() + size / 2 - by
-        return at.round().long()
+        return at.round().long().numpy()
 
-    for axis, (size, shift, stretch) in {
-        2: (channels, how.channels, how.warp),
-        1: (steps, how.bins, how.stretch),
-    }.items():
-        at = places(size, shift, stretch)
-        inside = ((at >= 0) & (at < size)).to(x.dtype)
-        at, inside = (a.unsqueeze(3 - axis) for a in (at.clamp(0, size - 1), inside))
-        x = torch.gather(x, axis, at.expand_as(x)) * inside
-    return x
+    channel = places(channels, how.channels, how.warp)
+    step = places(steps, how.bins, how.stretch)
+    out = pool.empty((steps, batch, channels), torch.float32)
+    move(x.contiguous().numpy(), step, channel, out.numpy())
+    return out
+
+
+@njit(cache=True)
+def move(x, step, channel, out):
+    """out[t, b, c] = x[b, step[b, t], channel[b, c]], 0 where that is outside."""
+    batch, steps, channels = x.shape
+    for t in range(steps):
+        for b in range(batch):
+            row, at, t0 = out[t, b], channel[b], step[b, t]
+            row[:] = 0
+            if 0 <= t0 < steps:
+                old = x[b, t0]
+                for c in range(channels):
+                    if 0 <= at[c] < channels:
+                        row[c] = old[at[c]]
 
 
 @dataclass(frozen=True)
@@ -103,8 +121,7 @@ class Plan(plan.Plan):
         )
 
     def states(self, net: nn.Module, clips, idx: np.ndarray, generator) -> list:
-        x = vary(dense(clips, idx), self.variation, generator)
-        return net(x.transpose(0, 1).float().contiguous(), generator)
+        return net(varied(dense(clips, idx), self.variation, generator), generator)
 
     def loss(self, spikes: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return nn.functional.cross_entropy(spikes.sum(0) * self.gain, target)

@@ -5,6 +5,7 @@
 #   TORCH_INDEX=URL           a package index to take torch from (a CPU-only one
 #                             saves several GB on Linux; see README.md)
 #   PROFILE=quick|paper       size of the run
+#   JOBS=2                    tests side by side
 #   ARGS="-m 'not book'"      more words for pytest, or for JupyterLab
 
 SHELL := /bin/bash
@@ -13,6 +14,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.lindecay-ready
 PROFILE ?= quick
 PORT ?= 8000
+JOBS ?= 2
 NEWER := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c '$(NEWER)' 2>/dev/null && { command -v $$p; exit; }; done)
@@ -52,7 +54,7 @@ book: $(STAMP)
 	@$(BIN)/lindecay run --profile $(PROFILE) --book
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lab: $(STAMP)
 	@$(BIN)/python -m lindecay.site.lab $(ARGS)

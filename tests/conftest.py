@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from lindecay.settings import data_dir
 from lindecay.site import chapters
 from lindecay.site.doctor import browser as browser_path
 from lindecay.site.place import Build
+from lindecay.store import write_atomic
 
 ROOT = Path(__file__).resolve().parents[1]
 LINDECAY = [sys.executable, "-c", "from lindecay.cli import main; main()"]
@@ -57,20 +60,57 @@ class Book:
         return ROOT / "_build" / "html"
 
 
+@dataclass
+class Building:
+    """A build beside the tests: one for all workers of pytest-xdist.
+
+    home: a folder that they share. The worker that leaves its number there first starts
+    the build; the build's return code stands in `ended` when it has ended.
+    """
+
+    home: Path
+    running: subprocess.Popen | None = None
+
+    @property
+    def told(self) -> Path:
+        return self.home / "stderr"
+
+    @property
+    def ended(self) -> Path:
+        return self.home / "rc"
+
+    def begin(self) -> None:
+        with suppress(FileExistsError):
+            (self.home / "worker").symlink_to(str(os.getpid()))
+            ask = [*LINDECAY, "run", "--book"]
+            with self.told.open("w") as log:
+                self.running = subprocess.Popen(ask, cwd=ROOT, stdout=log, stderr=log)
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        write_atomic(self.ended, str(self.running.wait()))
+
+    def wait(self) -> int:
+        while not self.ended.exists():
+            os.kill(int((self.home / "worker").readlink().name), 0)  # gone: an error
+            time.sleep(0.2)
+        return int(self.ended.read_text())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def building(request, tmp_path_factory):
     """`lindecay run --book` beside the tests, once, where one of them wants it."""
     if not any(map(_wants_the_book, request.session.items)):
         yield None
         return
-    told = tmp_path_factory.mktemp("book") / "stderr"
-    with told.open("w") as log:
-        ask = [*LINDECAY, "run", "--book"]
-        running = subprocess.Popen(ask, cwd=ROOT, stdout=log, stderr=log)
-    running.told = told
-    yield running
-    running.terminate()  # of no effect on one that has ended
-    running.wait()
+    home, worker = tmp_path_factory.getbasetemp(), "PYTEST_XDIST_WORKER" in os.environ
+    found = Building(home.parent if worker else home)
+    found.begin()
+    yield found
+    if worker:  # others may want it still
+        found.wait()
+    elif found.running:
+        found.running.terminate()  # of no effect on one that has ended
 
 
 @pytest.fixture(scope="session")

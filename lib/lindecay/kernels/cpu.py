@@ -59,28 +59,31 @@ def _run(current, lam, beta, theta, state, rule, check, keep, inplace, bias=None
     """The fused loop on any dense layout; returns spikes and U or the last state."""
     if bias is not None and keep != "membrane":
         current, bias = current + bias, None
+
+    def go(current, state, leak, theta, bias):
+        given = current, leak, theta, state, rule, check
+        if keep == "membrane":
+            return Kept.apply(*given, bias)
+        if keep == "recompute":
+            return Recomputed.apply(*given)
+        return Private.apply(*given, inplace)
+
+    return along_memory(go, current, state, leak_of(rule, lam, beta), theta, bias)
+
+
+def along_memory(go, current, state, *parameters):
+    """What go(current, state, *parameters) returns, its axes in the order of memory
+    while it runs; a state or a parameter may be None."""
     order = layout(current)
-    shape = current.shape
-    leak = leak_of(rule, lam, beta)
-    back = None
-    if order is not None:
-        inner = [a - 1 for a in order[1:]]
-        leak, theta = (permuted(p, shape[1:], inner) for p in (leak, theta))
-        bias = None if bias is None else permuted(bias, shape[1:], inner)
-        state = None if state is None else state.permute(inner)
-        current = current.permute(order)
-        back = [order.index(a) for a in range(len(order))]
-    if keep == "membrane":
-        spikes, u = Kept.apply(current, leak, theta, state, rule, check, bias)
-    elif keep == "recompute":
-        spikes, u = Recomputed.apply(current, leak, theta, state, rule, check)
-    else:
-        spikes, u = Private.apply(current, leak, theta, state, rule, check, inplace)
-    if back is None:
-        return spikes, u
-    if u.dim() < len(back):
-        return spikes.permute(back), u.permute([a - 1 for a in back[1:]])
-    return spikes.permute(back), u.permute(back)
+    if order is None:
+        return go(current, state, *parameters)
+    inner = [a - 1 for a in order[1:]]
+    turned = (permuted(p, current.shape[1:], inner) for p in parameters)
+    state = None if state is None else state.permute(inner)
+    found = go(current.permute(order), state, *turned)
+    back = [order.index(a) for a in range(len(order))]
+    of_state = [a - 1 for a in back[1:]]
+    return tuple(x.permute(back if x.dim() == len(back) else of_state) for x in found)
 
 
 def layout(x: Tensor) -> list[int] | None:
@@ -92,9 +95,10 @@ def layout(x: Tensor) -> list[int] | None:
     return order if order[0] == 0 and x.permute(order).is_contiguous() else None
 
 
-def permuted(p: Tensor, shape, inner) -> Tensor:
+def permuted(p: Tensor | None, shape, inner) -> Tensor | None:
     """A parameter with the axes of `shape`, in the order `inner`; a number as it is."""
-    return p if p.numel() == 1 else p.expand(shape).permute(inner)
+    one = p is None or p.numel() == 1
+    return p if one else p.expand(shape).permute(inner)
 
 
 class Kept(torch.autograd.Function):

@@ -86,15 +86,11 @@ def run(*arguments):
 
 def _run(current, lam, beta, theta, state, rule: Rule, check: bool):
     """Spikes and U on any dense layout, [T, B, …, N]; arguments as in `sequence`."""
-    leak, order = leak_of(rule, lam, beta), cpu.layout(current)
-    if order is None:
+
+    def go(current, state, leak, theta):
         return Loop.apply(current, leak, theta, state, rule, check)
-    inner = [a - 1 for a in order[1:]]
-    leak, theta = (cpu.permuted(p, current.shape[1:], inner) for p in (leak, theta))
-    current, state = current.permute(order), state.permute(inner)
-    back = [order.index(a) for a in range(len(order))]
-    found = Loop.apply(current, leak, theta, state, rule, check)
-    return tuple(x.permute(back) for x in found)
+
+    return cpu.along_memory(go, current, state, leak_of(rule, lam, beta), theta)
 
 
 class Loop(torch.autograd.Function):

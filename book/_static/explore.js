@@ -233,13 +233,13 @@
       // only activities that the build computed: the knob stops at each, and nowhere else
       sliders: (rows) => {
         const all = values(rows, "spikes");
-        return { busy: ["input spikes a step", 0, all.length - 1, 1, all.map((x) => say(x, 1))] };
+        return { busy: ["spikes a step", 0, all.length - 1, 1, all.map((x) => say(x, 1))] };
       },
-      start: ([spikes], rows) => {
+      start: ([spikes, printed], rows) => {
         const { layout, design, constants, leakage } = rows[0], all = values(rows, "spikes");
         const near = all.map((x) => Math.abs(x - spikes));
         const busy = near.indexOf(Math.min(...near));
-        return { rows, all, layout, design, constants, leakage, busy, begun: { layout, design, constants, leakage, busy } };
+        return { rows, all, printed, layout, design, constants, leakage, busy, begun: { layout, design, constants, leakage, busy } };
       },
       of: (now, other) => {
         const at = { ...now, ...other }, spikes = at.all[at.busy];
@@ -279,7 +279,7 @@
         return `Layout ${r.layout}, ${r.design}: ${short(r.sop)} pJ a synaptic operation, ${short(r.clip)} \u00b5J and ` +
           `${short(r.us)} \u00b5s a clip, ${short(r["an update"])} pJ an update.${waiting} The update takes ${short(r.time)} % of the time and ` +
           `${short(r.energy)} % of the energy (${range}).` + this.verdict(now, "bottleneck", "Verdict on the bottleneck") + ratio +
-          this.verdict(now, "module-ratio-65nm", "Verdict on the printed 5.2 times");
+          this.verdict(now, "module-ratio-65nm", `Verdict on the printed ${now.printed} times`);
       },
     },
     faults: {
@@ -304,7 +304,7 @@
           bars.push({ name: `${name}: ${say(mine[now.rate].lost, 1)}`, parts: [[Math.max(mine[now.rate].lost, 0), colour]] });
         }
         const high = Math.max(1, ...now.rows.filter((r) => r.cells === now.cells).map((r) => r.lost));
-        const xticks = now.rows.filter((r) => r.cells === now.cells && r.arm === "ldlif").map((r) => r.power);
+        const xticks = now.rows.filter((r) => r.cells === now.cells && r.arm === "ldlif").map((r) => say(r.power, 1));
         return [
           { x, curves, at, above: true, xticks, xlabel: "bits that flip (share, power of ten)", ylabel: "accuracy (%)", low: 0, high: 100 },
           { bars, high, xlabel: "points lost", least: 220 },
@@ -395,7 +395,7 @@
 
   // Bars that lie, each under its name; `parts` are [value, colour, hatched]
   const stack = (svg, told, start, width, height, top) => {
-    const left = start + 8, right = start + width - 22, bottom = top + height - 40;
+    const left = start + (start ? 26 : 8), right = start + width - 22, bottom = top + height - 40;
     const lines = told.legend ? 40 : 0, each = (bottom - top - lines) / told.bars.length;
     const X = (v) => left + (v / told.high) * (right - left);
     const ink = (colour, hatch) => (hatch ? hatched(svg, colour) : colour);
@@ -446,6 +446,7 @@
     for (const [name, [label, all]] of Object.entries(kind.choices ? kind.choices(rows) : {})) {
       const row = document.createElement("label"), text = document.createElement("span");
       const pick = (picks[name] = document.createElement("select"));
+      pick.setAttribute("aria-label", label); // not the words of every choice as well
       pick.append(...all.map((one) => new Option(one, one)));
       pick.addEventListener("change", () => { now = { ...now, [name]: pick.value }; show(); });
       text.append(label);

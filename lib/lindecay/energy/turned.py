@@ -31,7 +31,7 @@ UPDATES = {  # law and access outside; None: in the array
     "LD-LIF, row by row": (LINEAR, BY_ROW),
     "LD-LIF, in the array": None,
 }
-PARTS = ("update", "accumulation", "leakage in updates", "leakage in the rest")
+PARTS = ("update", "leakage in updates", "accumulation", "leakage in the rest")
 INTERVAL = [0.025, 0.975]
 
 
@@ -102,7 +102,7 @@ class Point:
         update, rest = bare.update * bare.updates, bare.other_dynamic
         while_updating = self.one.update * self.one.updates - update
         leaked = self.one.clip - bare.clip
-        told = (update, rest, while_updating, leaked - while_updating)
+        told = (update, while_updating, rest, leaked - while_updating)
         return {name: float(x) for name, x in zip(PARTS, told)}
 
 

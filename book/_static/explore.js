@@ -1,6 +1,7 @@
 /* Sliders under a figure: the same curves with other numbers, drawn in the browser.
    The figure of the build stays in its place until a slider moves, comes back at the
-   press of a button, and is what is printed and what stands there without scripts. */
+   press of a button, and is what is printed and what stands there without scripts.
+   Laws are computed here; bills, faults and supplies are rows of the build's own table. */
 (() => {
   "use strict";
   const EXP = "#0072B2", LIN = "#D55E00", PURPLE = "#CC79A7", GREEN = "#009E73"; // as in figures.py
@@ -295,18 +296,18 @@
       },
       of: ({ rows, cells }, arm) => rows.filter((r) => r.arm === arm && r.cells === cells),
       draw(now) {
-        const x = count(now.all.length), curves = [], at = [], bars = [];
+        const curves = [], at = [], bars = [];
         for (const [arm, [name, colour, dash]] of Object.entries(LAWS)) {
           const mine = this.of(now, arm);
           if (!mine.length) continue;
           curves.push({ name, colour, dash, y: mine.map((r) => r.accuracy) });
-          at.push([now.rate, mine[now.rate].accuracy, colour]);
+          at.push([mine[now.rate].power, mine[now.rate].accuracy, colour]);
           bars.push({ name: `${name}: ${say(mine[now.rate].lost, 1)}`, parts: [[Math.max(mine[now.rate].lost, 0), colour]] });
         }
         const high = Math.max(1, ...now.rows.filter((r) => r.cells === now.cells).map((r) => r.lost));
-        const xticks = now.rows.filter((r) => r.cells === now.cells && r.arm === "ldlif").map((r) => say(r.power, 1));
+        const x = this.of(now, "ldlif").map((r) => r.power);
         return [
-          { x, curves, at, above: true, xticks, xlabel: "bits that flip (share, power of ten)", ylabel: "accuracy (%)", low: 0, high: 100 },
+          { x, curves, at, above: true, xlabel: "bits that flip (share, power of ten)", ylabel: "accuracy (%)", low: 0, high: 100 },
           { bars, high, xlabel: "points lost", least: 220 },
         ];
       },
@@ -314,7 +315,7 @@
         const each = Object.entries(LAWS).map(([arm, [name]]) => [name, this.of(now, arm)[now.rate]]).filter(([, r]) => r);
         const said = each.map(([name, r]) => `${name} ${say(r.lost, 1)}`).join(", ");
         return `${now.all[now.rate]} bits flip (${now.cells}). Points lost: ${said}. ` +
-          `By the error rates of 28 nm cells that many fail at ${say(each[0][1].volts)} V.`;
+          `By the error rates of 28 nm cells that many cells fail at ${say(each[0][1].volts)} V.`;
       },
     },
   };

@@ -144,7 +144,7 @@ def turned(table) -> pd.DataFrame:
         {
             "cells": PLACES[r["place"]],
             "rate": one_in(r["rate"]),
-            "power": round(float(np.log10(r["rate"])), 1),
+            "power": round(float(np.log10(r["rate"])), 2),
             "volts": round(memories.supply(r["rate"], *volts), 4),
             "arm": r["arm"],
             "accuracy": float(np.mean(r["accuracy"])),

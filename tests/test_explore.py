@@ -1,5 +1,7 @@
 """Sliders under a figure: the library's numbers, by keyboard, on any screen."""
 
+import gzip
+import html
 import json
 import re
 
@@ -11,6 +13,7 @@ import site_checks as checks
 from conftest import ROOT
 from lindecay import decay, figures, kernels
 from lindecay.plots import look_of
+from lindecay.site import directives
 from test_site import OURS, WIDER, open_page, violations  # noqa: F401  a fixture
 
 LOADS = re.compile(r'<script[^>]*src="[^"]*explore\.js')
@@ -19,14 +22,16 @@ KNOBS = {  # page -> its sliders
     "00_ten_minutes": ["decay", "rates"],
     "01_decay": ["decay", "rates"],
     "05_accuracy": ["seeds"],
-    "12_memories": ["supply"],
+    "08_energy": ["bill"],
+    "12_memories": ["faults", "supply"],
 }
+DATA_BYTES = 300_000  # gzipped, of the tables behind a page's sliders
 SCRIPT = ROOT / "book" / "_static" / "explore.js"
 PAGE = """<!doctype html><meta charset=utf-8><title>x</title><style>{css}</style>
 <body><figure><svg class="drawing" role="img" aria-label="still"
  viewBox="0 0 468 202"></svg>
 <div class="explore" data-explore="{kind}" data-given="{given}"
- data-rows='{rows}' hidden>
+ data-rows="{rows}" hidden>
 </div></figure><script>{script}</script>"""
 
 
@@ -42,11 +47,12 @@ def explorer(browser, tmp_path):
     """explorer(kind, **context) -> a page with one figure and its sliders."""
     open_ones = []
 
-    def open_(kind, given=None, rows="[]", **context):
+    def open_(kind, given=None, rows=(), **context):
         css = (ROOT / "book" / "_static" / "lindecay.css").read_text()
         page = tmp_path / f"{kind}.html"
         script = SCRIPT.read_text()
         given = given or f"0.9 {decay.lam_least_squares(0.9)!r}"
+        rows = html.escape(json.dumps(directives.packed(rows) if rows else {}))
         told = dict(kind=kind, css=css, script=script, given=given, rows=rows)
         page.write_text(PAGE.format(**told))
         made = browser.new_context(**context)
@@ -122,8 +128,8 @@ TOLD = [
     {"what": "IF against LD-LIF", "pairs": 4, "points": 6.12},
 ]
 OTHERS = {
-    "seeds": ("6 1.7 1.11", json.dumps(TOLD)),
-    "supply": ("1.0", json.dumps(ROWS)),
+    "seeds": ("6 1.7 1.11", TOLD),
+    "supply": ("1.0", ROWS),
 }
 
 
@@ -272,7 +278,7 @@ def test_nothing_moves_by_itself(explorer):
 
 def test_the_colours_are_those_of_the_figures():
     text = SCRIPT.read_text()
-    for name in ("EXP", "LIN", "PURPLE"):
+    for name in ("EXP", "LIN", "PURPLE", "GREEN"):
         assert f'{name} = "{getattr(figures, name)}"' in text
 
 
@@ -292,6 +298,9 @@ def test_sliders_on_the_page(open_page, page, size, scheme):  # noqa: F811
     for slider in tab.locator("[data-explore] input").all():
         slider.press("ArrowRight")
         assert slider.bounding_box()["height"] >= 24  # WCAG 2.2, target size
+    for knob in tab.locator("[data-explore] select").all():
+        knob.select_option(index=1)
+        assert knob.bounding_box()["height"] >= 24
     assert tab.locator("svg.live").count() == len(KNOBS[page])
     assert heard == [] and tab.evaluate(WIDER) == []
     assert violations(tab) == set()
@@ -313,3 +322,11 @@ def test_a_page_with_sliders_is_light_with_its_script(book, page):
     static = book.html / "_static"
     extra = [static / name for name in (*OURS, "explore.js")]
     assert checks.weight(book.html / "book" / f"{page}.html", extra) < checks.OWN_BYTES
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("page", list(KNOBS))
+def test_the_tables_behind_the_sliders_of_a_page_are_small(book, page):
+    soup = checks.soup_of(book.html / "book" / f"{page}.html")
+    told = [box.get("data-rows", "") for box in soup.select("[data-explore]")]
+    assert len(gzip.compress("".join(told).encode())) < DATA_BYTES

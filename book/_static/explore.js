@@ -1,9 +1,10 @@
 /* Sliders under a figure: the same curves with other numbers, drawn in the browser.
    The figure of the build stays in its place until a slider moves, comes back at the
-   press of a button, and is what is printed and what stands there without scripts. */
+   press of a button, and is what is printed and what stands there without scripts.
+   Laws are computed here; bills, faults and supplies are rows of the build's own table. */
 (() => {
   "use strict";
-  const EXP = "#0072B2", LIN = "#D55E00", PURPLE = "#CC79A7"; // as in figures.py
+  const EXP = "#0072B2", LIN = "#D55E00", PURPLE = "#CC79A7", GREEN = "#009E73"; // as in figures.py
   const RING = { fill: "none", stroke: "currentColor", "stroke-width": 1.5, class: "measured" };
   const NS = "http://www.w3.org/2000/svg";
 
@@ -65,6 +66,23 @@
 
   const little = (x) =>
     x && Math.abs(x) < 0.001 ? "less than " + say(Math.sign(x) * 0.001) : say(x);
+
+  // A table of the build: columns, those of words as [words, places]
+  const rowsOf = (table) => {
+    const names = Object.keys(table);
+    const cells = names.map((k) => {
+      const [words, at] = table[k];
+      return Array.isArray(words) ? at.map((j) => words[j]) : table[k];
+    });
+    return (cells[0] || []).map((_, j) => Object.fromEntries(names.map((k, c) => [k, cells[c][j]])));
+  };
+  const values = (rows, name) => [...new Set(rows.map((r) => r[name]))];
+  const short = (x) => (x >= 1000 ? Math.round(x).toLocaleString("en") : String(+x.toPrecision(3)));
+
+  const LAWS = { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", "#56B4E9", "2 3"], if: ["IF", GREEN, "1 2"] };
+  // parts of a clip: what the update takes (with what leaks meanwhile), then the rest
+  const PARTS = [["update", "update", LIN], ["leakage in updates", "its leakage", LIN, true],
+    ["accumulation", "the rest", GREEN], ["leakage in the rest", "its leakage", GREEN, true]];
 
   const KINDS = {
     decay: {
@@ -177,7 +195,6 @@
       },
       sliders(rows) { return { volts: ["supply, V", ...this.span(rows), 0.001] }; },
       start: ([nominal], rows) => ({ nominal, rows, volts: 0.55 }),
-      laws: { vlif: ["v-LIF", EXP], ldlif: ["LD-LIF", LIN, "7 3"], shift: ["shift", "#56B4E9", "2 3"], if: ["IF", "#009E73", "1 2"] },
       of(rows, arm) {
         const mine = rows.filter((r) => r.arm === arm).sort((a, b) => a.volts - b.volts);
         return [mine.map((r) => +r.volts), mine.map((r) => +r.accuracy)];
@@ -185,7 +202,7 @@
       draw({ rows, volts, nominal }) {
         const [low, high] = this.span(rows), curves = [], at = [];
         const x = count(Math.round((high - low) * 1000) + 1).map((k) => low + k / 1000);
-        for (const [arm, [name, colour, dash]] of Object.entries(this.laws)) {
+        for (const [arm, [name, colour, dash]] of Object.entries(LAWS)) {
           const told = this.of(rows, arm);
           if (!told[0].length) continue;
           curves.push({ name, colour, dash, y: x.map((v) => between(...told, v)) });
@@ -199,11 +216,106 @@
         ];
       },
       tell({ rows, volts, nominal }) {
-        const each = Object.entries(this.laws).map(([arm, [name]]) => {
+        const each = Object.entries(LAWS).map(([arm, [name]]) => {
           const [x, y] = this.of(rows, arm), now = between(x, y, volts);
           return `${name} ${say(now, 1)} % (${say(Math.max(...y) - now, 1)} lost)`;
         });
         return `At ${say(volts)} V a step takes ${say((volts / nominal) ** 2)} of its nominal energy: ${each.join(", ")}.`;
+      },
+    },
+    bill: {
+      label: "the bill of a clip",
+      choices: (rows) => ({
+        layout: ["layout", values(rows, "layout")],
+        design: ["update", values(rows, "design")],
+        constants: ["constants", values(rows, "constants")],
+        leakage: ["leakage", values(rows, "leakage")],
+      }),
+      // only activities that the build computed: the knob stops at each, and nowhere else
+      sliders: (rows) => {
+        const all = values(rows, "spikes");
+        return { busy: ["spikes a step", 0, all.length - 1, 1, all.map((x) => say(x, 1))] };
+      },
+      start: ([spikes, printed], rows) => {
+        const { layout, design, constants, leakage } = rows[0], all = values(rows, "spikes");
+        const near = all.map((x) => Math.abs(x - spikes));
+        const busy = near.indexOf(Math.min(...near));
+        return { rows, all, printed, layout, design, constants, leakage, busy, begun: { layout, design, constants, leakage, busy } };
+      },
+      of: (now, other) => {
+        const at = { ...now, ...other }, spikes = at.all[at.busy];
+        return at.rows.find((r) => r.spikes === spikes && ["layout", "design", "constants", "leakage"].every((k) => r[k] === at[k]));
+      },
+      draw(now) {
+        const { rows, all, busy } = now, x = count(all.length);
+        const designs = values(rows, "design"), line = x.map((k) => this.of(now, { busy: k }));
+        const bars = designs.map((design) => ({
+          name: design, chosen: design === now.design,
+          parts: PARTS.map(([k, , colour, hatch]) => [this.of(now, { design })[k], colour, hatch]),
+        }));
+        // one scale for every update and leakage, so that a bar is seen to shrink
+        const high = Math.max(...designs.flatMap((design) => values(rows, "leakage").map((leakage) => this.of(now, { design, leakage }).clip)));
+        const curves = [
+          { name: "energy", colour: LIN, y: line.map((r) => r.energy) },
+          { name: "time", colour: EXP, dash: "7 3", y: line.map((r) => r.time) },
+        ];
+        const band = { colour: LIN, low: line.map((r) => r.low), high: line.map((r) => r.high) };
+        const at = [[busy, line[busy].energy, LIN], [busy, line[busy].time, EXP]];
+        return [
+          { bars, high, legend: PARTS, xlabel: "a clip (\u00b5J)", least: 290 },
+          { x, curves, at, band, above: true, xticks: all.map((v) => say(v, 0)), xlabel: "input spikes a step", ylabel: "share of the update (%)", low: 0, high: 100, mark: 50 },
+        ];
+      },
+      verdict(now, name, what) {
+        const here = this.of(now)[name], before = this.of(now, now.begun)[name];
+        if (!here) return "";
+        const moved = before && before !== here ? ` (${before} where the knobs began)` : "";
+        return ` ${what}: ${here}${moved}.`;
+      },
+      tell(now) {
+        const r = this.of(now), range = `${short(r.low)} to ${short(r.high)}`;
+        const waiting = r.waiting ? ` Waiting in real time would leak ${short(r.waiting)} \u00b5J more.` : "";
+        const ratio = now.design === values(now.rows, "design")[0] ? "" :
+          ` An update of v-LIF word by word takes ${short(r.ratio)} times as much (${short(r["ratio low"])} to ${short(r["ratio high"])}).`;
+        return `Layout ${r.layout}, ${r.design}: ${short(r.sop)} pJ a synaptic operation, ${short(r.clip)} \u00b5J and ` +
+          `${short(r.us)} \u00b5s a clip, ${short(r["an update"])} pJ an update.${waiting} The update takes ${short(r.time)} % of the time and ` +
+          `${short(r.energy)} % of the energy (${range}).` + this.verdict(now, "bottleneck", "Verdict on the bottleneck") + ratio +
+          this.verdict(now, "module-ratio-65nm", `Verdict on the printed ${now.printed} times`);
+      },
+    },
+    faults: {
+      label: "accuracy with bits that flip",
+      choices: (rows) => ({ cells: ["cells", values(rows, "cells")] }),
+      sliders: (rows) => {
+        const all = values(rows, "rate");
+        return { rate: ["bits that flip", 0, all.length - 1, 1, all] };
+      },
+      start: (_, rows) => {
+        const all = values(rows, "rate"), rate = all.indexOf("1 in 1,000");
+        return { rows, all, cells: rows[0].cells, rate: Math.max(rate, 0) };
+      },
+      of: ({ rows, cells }, arm) => rows.filter((r) => r.arm === arm && r.cells === cells),
+      draw(now) {
+        const curves = [], at = [], bars = [];
+        for (const [arm, [name, colour, dash]] of Object.entries(LAWS)) {
+          const mine = this.of(now, arm);
+          if (!mine.length) continue;
+          curves.push({ name, colour, dash, y: mine.map((r) => r.accuracy) });
+          at.push([mine[now.rate].power, mine[now.rate].accuracy, colour]);
+          bars.push({ name: `${name}: ${say(mine[now.rate].lost, 1)}`, parts: [[Math.max(mine[now.rate].lost, 0), colour]] });
+        }
+        const high = Math.max(1, ...now.rows.filter((r) => r.cells === now.cells).map((r) => r.lost));
+        const x = this.of(now, "ldlif").map((r) => r.power);
+        return [
+          { x, curves, at, above: true, xlabel: "bits that flip (share, power of ten)", ylabel: "accuracy (%)", low: 0, high: 100 },
+          { bars, high, xlabel: "points lost", least: 220 },
+        ];
+      },
+      tell(now) {
+        const each = Object.entries(LAWS).map(([arm, [name]]) => [name, this.of(now, arm)[now.rate]]).filter(([, r]) => r);
+        const said = each.map(([name, r]) => `${name} ${say(r.lost, 1)}`).join(", ");
+        return `${now.all[now.rate]} bits flip (${now.cells}). Points lost: ${said}. ` +
+          `By the error rates of 28 nm cells that many cells fail at ${say(each[0][1].volts)} V.`;
       },
     },
   };
@@ -226,7 +338,9 @@
   };
 
   const panel = (svg, told, start, width, height, top, legend) => {
-    const left = start + 46, right = start + width - 8, bottom = top + height - 40;
+    const foot = top + height;
+    if (told.above) top += 22; // the legend stands there
+    const left = start + 46, right = start + width - 8, bottom = foot - 40;
     const { x, curves, low, high } = told, first = x[0], last = x[x.length - 1];
     const X = (v) => left + ((v - first) / (last - first)) * (right - left);
     const Y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top - 8);
@@ -236,8 +350,10 @@
       make("line", { x1: left, x2: right, y1: Y(v), y2: Y(v), ...ink, opacity: 0.15 }, svg);
       make("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, svg, say(v, 2));
     }
-    for (const v of ticks(first, last, width < 420 ? 4 : 8))
-      make("text", { x: X(v), y: bottom + 16, "text-anchor": "middle" }, svg, say(v, 2));
+    const marks = told.xticks ? told.xticks.map((text, k) => [k, text])
+      : ticks(first, last, width < 420 ? 4 : 8).map((v) => [v, say(v, 2)]);
+    for (const [v, text] of marks)
+      make("text", { x: X(v), y: bottom + 16, "text-anchor": "middle" }, svg, text);
     make("line", { x1: left, x2: right, y1: bottom, y2: bottom, ...ink, opacity: 0.8 }, svg);
     make("line", { x1: left, x2: left, y1: top, y2: bottom, ...ink, opacity: 0.8 }, svg);
     for (const v of [told.zero && 0, told.mark].filter((v) => v !== undefined && v !== false))
@@ -246,13 +362,20 @@
     const side = { x: start + 12, y: (top + bottom) / 2, "text-anchor": "middle" };
     side.transform = `rotate(-90 ${side.x} ${side.y})`;
     make("text", side, svg, told.ylabel);
+    if (told.band) {
+      const edge = (y, k) => `${X(x[k]).toFixed(1)},${Y(inside(y[k])).toFixed(1)}`;
+      const points = [...x.keys()].map((k) => edge(told.band.low, k)).concat([...x.keys()].reverse().map((k) => edge(told.band.high, k)));
+      make("polygon", { points: points.join(" "), fill: told.band.colour, opacity: 0.2 }, svg);
+    }
+    let next = left;
     curves.forEach(({ y, colour, dash, name }, k) => {
       const points = y.map((v, j) => `${X(x[j]).toFixed(1)},${Y(inside(v)).toFixed(1)}`);
       const look = { fill: "none", stroke: colour, "stroke-width": 2, "data-curve": name };
       if (dash) look["stroke-dasharray"] = dash;
       make("polyline", { points: points.join(" "), ...look }, svg);
-      if (!legend || curves[k].again) return; // each name once, in one panel
-      const lx = right - 118, ly = top + 8 + 17 * k;
+      if (!(legend || told.above) || curves[k].again) return; // each name once, in one panel
+      const lx = told.above ? next : right - 118, ly = told.above ? top - 12 : top + 8 + 17 * k;
+      next += 44 + 7.5 * name.length;
       make("line", { ...look, x1: lx, x2: lx + 24, y1: ly, y2: ly }, svg);
       make("text", { x: lx + 30, y: ly + 4 }, svg, name);
     });
@@ -260,16 +383,54 @@
       make("circle", { cx: X(px), cy: Y(inside(py)), r: 5, ...(colour ? { fill: colour } : RING) }, svg);
   };
 
+  // Hatches of this page's colours, as the figures have them for leakage
+  const hatched = (svg, colour) => {
+    const id = `hatch-${colour.slice(1)}`, defs = svg.querySelector("defs") || make("defs", {}, svg);
+    if (!svg.querySelector(`#${id}`)) {
+      const tile = make("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, defs);
+      make("rect", { width: 6, height: 6, fill: colour, opacity: 0.3 }, tile);
+      make("rect", { width: 2.5, height: 6, fill: colour }, tile);
+    }
+    return `url(#${id})`;
+  };
+
+  // Bars that lie, each under its name; `parts` are [value, colour, hatched]
+  const stack = (svg, told, start, width, height, top) => {
+    const left = start + (start ? 26 : 8), right = start + width - 22, bottom = top + height - 40;
+    const lines = told.legend ? 40 : 0, each = (bottom - top - lines) / told.bars.length;
+    const X = (v) => left + (v / told.high) * (right - left);
+    const ink = (colour, hatch) => (hatch ? hatched(svg, colour) : colour);
+    (told.legend || []).forEach(([, text, colour, hatch], k) => {
+      const x = left + (k % 2) * 110, y = top + 18 * Math.floor(k / 2);
+      make("rect", { x, y: y - 2, width: 14, height: 11, fill: ink(colour, hatch) }, svg);
+      make("text", { x: x + 20, y: y + 8 }, svg, text);
+    });
+    for (const v of ticks(0, told.high, width < 420 ? 4 : 6)) {
+      make("line", { x1: X(v), x2: X(v), y1: top + lines, y2: bottom, stroke: "currentColor", "stroke-width": 0.8, opacity: 0.15 }, svg);
+      make("text", { x: X(v), y: bottom + 16, "text-anchor": "middle" }, svg, say(v, 2));
+    }
+    make("text", { x: (left + right) / 2, y: bottom + 34, "text-anchor": "middle" }, svg, told.xlabel);
+    told.bars.forEach(({ name, parts, chosen }, k) => {
+      const y = top + lines + k * each, thick = Math.min(each - 19, 16);
+      make("text", { x: left, y: y + 12, ...(chosen ? { "font-weight": 700 } : {}) }, svg, (chosen ? "\u25b8 " : "") + name);
+      let sum = 0;
+      for (const [value, colour, hatch] of parts) {
+        make("rect", { x: X(sum), y: y + 16, width: Math.max(X(sum + value) - X(sum), 0), height: thick, fill: ink(colour, hatch), "data-bar": name }, svg);
+        sum += value;
+      }
+    });
+  };
+
   // Panels stand side by side where they fit, as high as the figure that they replace
   const draw = (svg, panels, width, high) => {
     const n = panels.length, beside = n > 1 && width >= 520;
     const wide = beside ? width / n : width, lines = beside ? 1 : n;
-    const each = Math.max(Math.round((high - 8) / lines), 180);
+    const each = Math.max(Math.round((high - 8) / lines), 180, ...panels.map((told) => told.least || 0));
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${each * lines + 8}`);
     panels.forEach((told, k) => {
       const top = 8 + (beside ? 0 : k * each);
-      panel(svg, told, beside ? k * wide : 0, wide, each, top, k === 0);
+      (told.bars ? stack : panel)(svg, told, beside ? k * wide : 0, wide, each, top, k === 0);
     });
   };
 
@@ -277,12 +438,22 @@
     const kind = KINDS[box.dataset.explore];
     const still = box.parentElement.querySelector("svg.drawing");
     const given = box.dataset.given.split(" ").map(Number);
-    const rows = JSON.parse(box.dataset.rows || "[]"), first = kind.start(given, rows);
+    const rows = rowsOf(JSON.parse(box.dataset.rows || "{}")), first = kind.start(given, rows);
     const sliders = typeof kind.sliders === "function" ? kind.sliders(rows) : kind.sliders;
     let now = { ...first }, live = null;
     const group = document.createElement("fieldset");
     group.innerHTML = "<legend>Turn the knobs</legend>";
-    const inputs = {}, faces = {};
+    const inputs = {}, faces = {}, picks = {};
+    for (const [name, [label, all]] of Object.entries(kind.choices ? kind.choices(rows) : {})) {
+      const row = document.createElement("label"), text = document.createElement("span");
+      const pick = (picks[name] = document.createElement("select"));
+      pick.setAttribute("aria-label", label); // not the words of every choice as well
+      pick.append(...all.map((one) => new Option(one, one)));
+      pick.addEventListener("change", () => { now = { ...now, [name]: pick.value }; show(); });
+      text.append(label);
+      row.append(text, pick);
+      group.append(row);
+    }
     for (const [name, [label, min, max, step]] of Object.entries(sliders)) {
       const row = document.createElement("label"), text = document.createElement("span");
       const face = (faces[name] = document.createElement("b"));
@@ -305,7 +476,7 @@
       row.append(text, input);
       group.append(row);
     }
-    const hint = "Move a slider: the curves are drawn anew, here in your browser.";
+    const hint = "Move a knob: the figure is drawn anew, here in your browser.";
     const told = document.createElement("p"), buttons = document.createElement("p");
     told.setAttribute("aria-live", "polite");
     told.className = "told";
@@ -332,9 +503,11 @@
     box.append(group);
     box.hidden = false;
     const set = () => {
+      for (const name of Object.keys(picks)) picks[name].value = now[name];
       for (const name of Object.keys(inputs)) {
         inputs[name].value = now[name];
-        const face = say(now[name], name === "lam" ? 4 : name === "volts" ? 3 : 2);
+        const [, , , , said] = sliders[name];
+        const face = said ? said[now[name]] : say(now[name], name === "lam" ? 4 : name === "volts" ? 3 : 2);
         faces[name].textContent = face;
         inputs[name].setAttribute("aria-valuetext", face);
       }
@@ -360,6 +533,6 @@
     new ResizeObserver(redraw).observe(box);
   };
 
-  window.lindecayExplore = { shrink, floor, exponential, matched, horizon, rateLinear, rateExponential, path, neuron, student, reach, found, enough, between };
+  window.lindecayExplore = { shrink, floor, exponential, matched, horizon, rateLinear, rateExponential, path, neuron, student, reach, found, enough, between, rowsOf };
   document.querySelectorAll("[data-explore]").forEach(start);
 })();

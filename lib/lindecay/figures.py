@@ -164,3 +164,10 @@ def table(name: str, data: pd.DataFrame | Mapping) -> None:
     rows = _frame(data, _checked(name))
     write_atomic(folder() / f"{name}.csv", rows.to_csv(index=False))
     display(HTML(rows.to_html(index=False)))
+
+
+def kept(name: str, data: pd.DataFrame | Mapping) -> None:
+    """Write NAME.csv and display nothing: what the sliders of a figure read."""
+    write_atomic(
+        folder() / f"{_checked(name)}.csv", _frame(data, name).to_csv(index=False)
+    )

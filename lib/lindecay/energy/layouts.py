@@ -23,7 +23,8 @@ WEIGHTS_ONLY = 3  # rows of a word macro that hold V, λ and θ
 
 
 def _of(m: Measured, layer: str) -> dict[str, dict]:
-    return {r["program"]: r for r in rows_of(m.ledger) if r["layer"] == layer}
+    found = {r["program"]: r for r in rows_of(m.ledger) if r["layer"] == layer}
+    return {"accumulate": _event(layer, "accumulate")} | found  # a layer may be silent
 
 
 def _rates(row: dict) -> tuple[float, float]:

@@ -136,6 +136,34 @@ def against_supply(table) -> pd.DataFrame:
     return pd.DataFrame(told)
 
 
+def turned(table) -> pd.DataFrame:
+    """The knobs: cells x rate x arm, points lost, and the supply that has this rate."""
+    told = [r for r in protocol.kept("faults") if r["rate"] > 0]
+    volts = table["ber_v50"].value, table["ber_sigma"].value
+    return pd.DataFrame(
+        {
+            "cells": PLACES[r["place"]],
+            "rate": one_in(r["rate"]),
+            "power": round(float(np.log10(r["rate"])), 2),
+            "volts": round(memories.supply(r["rate"], *volts), 4),
+            "arm": r["arm"],
+            "accuracy": float(np.mean(r["accuracy"])),
+            "lost": damage.lost(r["arm"], r["place"], r["rate"]),
+        }
+        for r in sorted(told, key=lambda r: ([*PLACES].index(r["place"]), r["rate"]))
+    ).round(3)
+
+
+def one_in(rate: float) -> str:
+    """A small share in words.
+
+    >>> one_in(1e-3), one_in(3e-4)
+    ('1 in 1,000', '3 in 10,000')
+    """
+    ten = -np.floor(np.log10(rate) + 1e-9)
+    return f"{rate * 10**ten:.0f} in {10**ten:,.0f}"
+
+
 def ran(clips, arm: str = "ldlif"):
     """(checkpoint, run on the array) of a network on some clips."""
     ck = damage.network(arm)

@@ -7,7 +7,7 @@ Caption that opens with the finding. Further paragraphs stand below it.
 
 `:explore: KIND NUMBERS` puts sliders below the figure (book/_static/explore.js), which
 start at these values; without scripts the figure stands alone. KINDs of READS get the
-figure's table with them.
+figure's table with them, or the one that `:table: NAME` names (`figures.kept`).
 """
 
 import csv
@@ -20,7 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 LARGE = re.compile(r"(?<![\w.,/\u2212-])[1-9]\d{4,}(?![\w.,/-])")  # no part of a name
-READS = ("supply", "seeds")
+READS = ("supply", "seeds", "bill", "faults")
 
 
 class drawing(nodes.General, nodes.Element):
@@ -38,7 +38,8 @@ class files(nodes.General, nodes.Element):
 class _Show(SphinxDirective):
     required_arguments = 1
     has_content = True
-    option_spec = dict.fromkeys(("alt", "name", "explore"), directives.unchanged)
+    options = ("alt", "name", "explore", "table")
+    option_spec = dict.fromkeys(options, directives.unchanged)
     kind = "fig"
 
     def body(self) -> list[nodes.Node]:
@@ -66,10 +67,13 @@ class Show(_Show):
             return self.complain(f"{{show}} {name}: no :alt:")
         figure = self.named(nodes.figure())
         alt = " ".join(self.options["alt"].split())
-        figure += drawing(name=name, alt=alt, explore=self.options.get("explore", ""))
+        told = {k: self.options.get(k, "") for k in ("explore", "table")}
+        figure += drawing(name=name, alt=alt, **told)
         first, *rest = self.body() or [nodes.paragraph()]
         figure += nodes.caption("", "", *first.children)
-        figure += nodes.legend("", *rest, files(name=name, kinds=["csv", "pdf", "svg"]))
+        kinds = ["csv", "pdf", "svg"]
+        links = files(name=name, kinds=kinds, table=told["table"])
+        figure += nodes.legend("", *rest, links)
         return [figure]
 
 
@@ -127,22 +131,39 @@ def printed(text: str) -> str:
     return re.sub(r"(?<![\w.)])-(?=\d)", "\u2212", text)
 
 
-def table_for(explore: str, path: Path | None) -> list[dict]:
-    """The rows of a figure's CSV for sliders that read them, else none."""
+def table_for(explore: str, path: Path | None) -> dict[str, list]:
+    """The table of a figure's CSV for sliders that read one, else none."""
     if path is None or explore.split()[:1] not in [[kind] for kind in READS]:
-        return []
+        return {}
     with open(path, encoding="utf-8", newline="") as file:
-        return [{k: _short(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return packed(list(csv.DictReader(file)))
 
 
-def _short(cell: str) -> float | str:
-    """Four decimals of a number are finer than a pixel.
+def packed(lines: list[dict]) -> dict[str, list]:
+    """Rows as columns; a column of words as its words and their places.
 
-    >>> _short("0.55705810"), _short("ldlif")
-    (0.5571, 'ldlif')
+    >>> packed([{"arm": "if", "volts": "0.5"}, {"arm": "if", "volts": "0.6"}])
+    {'arm': [['if'], [0, 0]], 'volts': [0.5, 0.6]}
+    """
+    columns = {k: [_short(row[k]) for row in lines] for k in lines[0]}
+    return {k: _coded(cells) for k, cells in columns.items()}
+
+
+def _coded(cells: list) -> list:
+    if not any(isinstance(x, str) for x in cells):
+        return cells
+    words = list(dict.fromkeys(map(str, cells)))
+    return [words, [words.index(str(x)) for x in cells]]
+
+
+def _short(cell: str | float) -> float | str:
+    """Five digits of a number are finer than a pixel.
+
+    >>> _short("0.55705810"), _short("0.00123456"), _short("ldlif")
+    (0.55706, 0.0012346, 'ldlif')
     """
     try:
-        return round(float(cell), 4)
+        return float(f"{float(cell):.5g}")
     except ValueError:
         return cell
 
@@ -166,7 +187,8 @@ def visit_drawing(self, node: drawing) -> None:
         at = f'data-explore="{self.attval(kind)}"'
         at += f' data-given="{self.attval(" ".join(given))}"'
         if node.get("rows"):  # the figure's own table
-            at += f' data-rows="{self.attval(json.dumps(node["rows"]))}"'
+            told = json.dumps(node["rows"], separators=(",", ":"))
+            at += f' data-rows="{self.attval(told)}"'
         self.body.append(f'<div class="explore" {at} hidden></div>\n')
     raise nodes.SkipNode
 

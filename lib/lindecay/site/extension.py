@@ -35,6 +35,7 @@ from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
 TO_PAGE = re.compile(r"\]\(((?:\.\./book/)?(?:\d\d[a-z]?_\w+|index))\.md([#)])")
+LABELS = {"csv": "data (CSV)"}
 PLAIN = Path("_build", "plain")  # what a plain jupyter-book build publishes
 
 
@@ -101,7 +102,10 @@ class Resolve(SphinxPostTransform):
         except (KeyError, ValueError, Fault) as error:
             self.warn(f"alt text or sliders of {node['name']}: {_words(error)}", node)
         node["svg"] = path.read_text()
-        table = self.build.figure(node["name"], "csv", self.chapter)
+        name = node["table"] or node["name"]
+        table = self.build.figure(name, "csv", self.chapter)
+        if table is None and node["table"]:
+            self.warn(f"{{show}} {node['name']}: no table {name} in this build", node)
         node["rows"] = directives.table_for(node["explore"], table)
 
     def rows(self, node: directives.rows) -> None:
@@ -115,13 +119,14 @@ class Resolve(SphinxPostTransform):
     def files(self, node: directives.files) -> None:
         base = self.app.builder.get_relative_uri(self.env.docname, "figures/x")
         base = base[: base.rindex("figures/")]
+        wanted = [(node["name"], kind, LABELS.get(kind)) for kind in node["kinds"]]
+        wanted += [(name, "csv", "knobs (CSV)") for name in [node.get("table")] if name]
         node["links"] = []
-        for kind in node["kinds"]:
-            path = self.build.figure(node["name"], kind, self.chapter)
+        for name, kind, label in wanted:
+            path = self.build.figure(name, kind, self.chapter)
             if path is not None:
                 href = f"{base}figures/{path.parent.name}/{path.name}"
-                label = "data (CSV)" if kind == "csv" else kind.upper()
-                node["links"].append((href, label))
+                node["links"].append((href, label or kind.upper()))
 
     def warn(self, text: str, node: nodes.Node) -> None:
         log.warning(text, location=node, type="lindecay", subtype="unknown")

@@ -90,8 +90,11 @@ class Resolve(SphinxPostTransform):
         return link
 
     def drawing(self, node: directives.drawing) -> None:
-        path = self.build.figure(node["name"], "svg", self.chapter)
-        if path is None:
+        kinds = ("svg", "narrow.svg", "csv")
+        path, small, table = (
+            self.build.figure(node["name"], kind, self.chapter) for kind in kinds
+        )
+        if path is None or small is None:
             self.warn(f"{{show}} {node['name']}: no such figure in this build", node)
             node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
             return
@@ -100,8 +103,7 @@ class Resolve(SphinxPostTransform):
                 node[told] = values.plain(self.build, node[told])
         except (KeyError, ValueError, Fault) as error:
             self.warn(f"alt text or sliders of {node['name']}: {_words(error)}", node)
-        node["svg"] = path.read_text()
-        table = self.build.figure(node["name"], "csv", self.chapter)
+        node["svg"], node["narrow"] = path.read_text(), small.read_text()
         node["rows"] = directives.table_for(node["explore"], table)
 
     def rows(self, node: directives.rows) -> None:

@@ -1,0 +1,138 @@
+"""A figure for a phone: the panels of a finished figure one below another.
+
+A phone of 390 px shows a figure 358 px wide. Drawn for a page of 6.5 in, its text of
+8 pt comes out 6 px high; drawn WIDTH inches wide it is 11 px. Nothing is computed
+again: `relaid` moves the axes of the figure that was just saved, wraps its labels, and
+puts legends above the axes, where they cover no curve.
+"""
+
+import textwrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
+from matplotlib.transforms import blended_transform_factory
+
+WIDTH = 3.6  # inches
+SIZE = 8  # points, of all text
+LETTER = 0.62 * SIZE  # points: about a letter of DejaVu Sans
+LINE = 1.3 * SIZE  # points
+FEW = 3  # panels in a row: these go below each other; of more, half stay beside
+
+
+def relaid(fig: Figure) -> Figure:
+    """The figure itself, now narrow; what it was is gone.
+
+    >>> import matplotlib.pyplot as plt
+    >>> fig, axes = plt.subplots(1, 2, figsize=(6.5, 3))
+    >>> [ax.get_subplotspec().rowspan.start for ax in relaid(fig).axes]
+    [0, 1]
+    >>> fig.get_size_inches().tolist()
+    [3.6, 6.0]
+    """
+    for text in fig.findobj(Text):
+        text.set_fontsize(SIZE)
+    high, rows = _restack(fig)
+    for ax in fig.axes:
+        _wrap_labels(ax, 72 * high)
+    legends = [_above(ax) for ax in fig.axes] + [_below(fig, k) for k in [*fig.legends]]
+    fig.set_size_inches(WIDTH, rows * high + sum(legends) * LINE / 72)
+    if any(ax.get_aspect() != "auto" for ax in fig.axes):  # pictures of pixels
+        fig.set_layout_engine("compressed")
+    return fig
+
+
+def _panels(fig: Figure) -> list[Axes]:
+    """Axes of the grid; a bar of colours has no place of its own."""
+    return [ax for ax in fig.axes if ax.get_subplotspec() and ax.axison | ax.has_data()]
+
+
+def _restack(fig: Figure) -> tuple[float, int]:
+    """Fewer panels in a row; returns inches of a row and how many there are."""
+    panels = _panels(fig)
+    old = panels[0].get_subplotspec().get_gridspec()
+    across = 1 if old.ncols <= FEW else -(-old.ncols // 2)
+    rows = -(-len(panels) // across)
+    grid = GridSpec(rows, across, figure=fig)
+    for k, ax in enumerate(panels):
+        first = panels[k - k % old.ncols]
+        ax.set_subplotspec(grid[divmod(k, across)])
+        _relabel(ax, first, k % across == 0, k + across >= len(panels))
+    return fig.get_size_inches()[1] / old.nrows, rows
+
+
+def _relabel(ax: Axes, first: Axes, left: bool, bottom: bool) -> None:
+    """The ends of a row and of a column carry the labels that panels share."""
+    if ax is not first and ax.get_shared_y_axes().joined(ax, first):
+        ax.tick_params(labelleft=left)
+        ax.set_ylabel(ax.get_ylabel() or first.get_ylabel() if left else "")
+    if bottom:
+        ax.tick_params(labelbottom=True)
+
+
+def _wrap_labels(ax: Axes, high: float) -> None:
+    """Words that would leave the figure go on in a second line."""
+    wide = 72 * WIDTH
+    for text, room in (
+        (ax.xaxis.label, 0.85 * wide),
+        (ax.yaxis.label, 0.8 * high),
+        (ax.title, 0.8 * wide),
+    ):
+        text.set_text(_wrapped(text.get_text(), room))
+    if isinstance(ax.yaxis.get_major_formatter(), FixedFormatter):
+        words = [_wrapped(t.get_text(), 0.38 * wide) for t in ax.get_yticklabels()]
+        ax.set_yticks(ax.get_yticks(), words)
+
+
+def _wrapped(words: str, room: float) -> str:
+    """The words in lines of `room` points; formulas stay whole.
+
+    >>> _wrapped("energy of one update, pJ", 75)
+    'energy of one\\nupdate, pJ'
+    """
+    if "$" in words or "\n" in words:
+        return words
+    return textwrap.fill(words, int(room / LETTER), break_long_words=False)
+
+
+def _above(ax: Axes) -> int:
+    """The legend of one axes over it; returns the lines that it takes."""
+    old = ax.get_legend()
+    if old is None:
+        return 0
+    told, lines = _fitting(old)
+    if ax.get_title():  # the title stands over the legend
+        ax.set_title(ax.get_title(), pad=6 + lines * LINE)
+    across = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
+    place = dict(bbox_to_anchor=(0, 1), bbox_transform=across, borderaxespad=0.2)
+    ax.legend(*_entries(ax, old), loc="lower left", **place, **told)
+    return lines
+
+
+def _below(fig: Figure, old: Legend) -> int:
+    told, lines = _fitting(old)
+    old.remove()
+    fig.legend(*_entries(None, old), loc="outside lower center", **told)
+    return lines
+
+
+def _entries(ax: Axes | None, old: Legend) -> tuple[list, list[str]]:
+    """Handles and words: those of the axes where they are the same."""
+    words = [text.get_text() for text in old.get_texts()]
+    if ax and ax.get_legend_handles_labels()[1] == words:
+        return ax.get_legend_handles_labels()
+    return old.legend_handles, words
+
+
+def _fitting(old: Legend) -> tuple[dict, int]:
+    """As many columns as fit beside each other, and the lines that they need."""
+    wide = [text.get_window_extent().width for text in old.get_texts()]
+    each = max(wide) * 72 / old.figure.dpi + 3.2 * SIZE  # with its line and gaps
+    columns = max(1, min(len(wide), int(72 * WIDTH / each)))
+    lines = -(-len(wide) // columns) + bool(old.get_title().get_text())
+    look = dict(ncols=columns, fontsize=SIZE, handlelength=1.6, handletextpad=0.5)
+    look |= dict(columnspacing=1, borderpad=0.2)
+    return look | {"title": old.get_title().get_text() or None}, lines

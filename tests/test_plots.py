@@ -162,7 +162,7 @@ def smallest(path):
     svg = path.read_text()
     wide = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
     sizes = re.findall(r"font(?:-size)?: (?:\w+ )*([\d.]+)px", svg)
-    return min(map(float, sizes)) * 358 / wide
+    return min(map(float, sizes)) * 342 / wide
 
 
 def test_a_phone_gets_a_figure_whose_words_it_can_show(tmp_path, monkeypatch):
@@ -194,6 +194,18 @@ def test_a_narrow_legend_covers_no_curve_and_no_title(title):
     assert legend.y0 >= ax.get_window_extent().y1
     assert not title or ax.title.get_window_extent().y0 >= legend.y1
     assert legend.y1 <= fig.bbox.y1 and legend.x1 <= fig.bbox.x1
+
+
+def test_long_names_of_bars_leave_room_for_the_bars():
+    rows = [{"name": "single-ended reads, half of the cells hold 1", "energy": 3.0}]
+    label = "energy of a bit operation, with all that belongs to it (fJ)"
+    fig = narrow.relaid(plots.bars(rows, "name", "energy", xlabel=label).figure())
+    fig.draw_without_rendering()
+    (ax,) = fig.axes
+    assert ax.get_window_extent().width > 0.4 * fig.bbox.width
+    shown = (ax.xaxis.label, *ax.get_yticklabels())
+    assert all(fig.bbox.x0 <= t.get_window_extent().x0 for t in shown)
+    assert all(t.get_window_extent().x1 <= fig.bbox.x1 for t in shown)
 
 
 def test_own_axes_are_drawn_in_the_style_and_written(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """A figure for a phone: the panels of a finished figure one below another.
 
-A phone of 390 px shows a figure 358 px wide. Drawn for a page of 6.5 in, its text of
-8 pt comes out 6 px high; drawn WIDTH inches wide it is 11 px. Nothing is computed
+A phone of 390 px shows a figure 342 px wide. Drawn for a page of 6.5 in, its text of
+8 pt comes out 6 px high; drawn WIDTH inches wide it is 10.6 px. Nothing is computed
 again: `relaid` moves the axes of the figure that was just saved, wraps its labels, and
 puts legends above the axes, where they cover no curve.
 """
@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.legend import Legend
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
 from matplotlib.transforms import blended_transform_factory
 
 WIDTH = 3.6  # inches
 SIZE = 8  # points, of all text
 LETTER = 0.62 * SIZE  # points: about a letter of DejaVu Sans
 LINE = 1.3 * SIZE  # points
+WHOLE = dict(break_long_words=False, break_on_hyphens=False)
 FEW = 3  # panels in a row: these go below each other; of more, half stay beside
 
 
@@ -76,15 +76,20 @@ def _relabel(ax: Axes, first: Axes, left: bool, bottom: bool) -> None:
 def _wrap_labels(ax: Axes, high: float) -> None:
     """Words that would leave the figure go on in a second line."""
     wide = 72 * WIDTH
-    for text, room in (
-        (ax.xaxis.label, 0.85 * wide),
-        (ax.yaxis.label, 0.8 * high),
-        (ax.title, 0.8 * wide),
-    ):
-        text.set_text(_wrapped(text.get_text(), room))
-    if isinstance(ax.yaxis.get_major_formatter(), FixedFormatter):
-        words = [_wrapped(t.get_text(), 0.38 * wide) for t in ax.get_yticklabels()]
-        ax.set_yticks(ax.get_yticks(), words)
+    room = wide - _wrap_names(ax, 0.4 * wide) - 2 * LINE
+    for text, most in ((ax.xaxis.label, room), (ax.title, room)):
+        text.set_text(_wrapped(text.get_text(), most))
+    ax.yaxis.label.set_text(_wrapped(ax.get_ylabel(), 0.8 * high))
+
+
+def _wrap_names(ax: Axes, room: float) -> float:
+    """Names of bars in lines of `room` points; returns how far the longest reaches."""
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    told = [_wrapped(name, room) for name in names]
+    if told != names:
+        ax.set_yticks(ax.get_yticks(), told)
+    lines = [line for name in told for line in name.split("\n") if "$" not in line]
+    return LETTER * max(map(len, lines), default=0)
 
 
 def _wrapped(words: str, room: float) -> str:
@@ -95,7 +100,7 @@ def _wrapped(words: str, room: float) -> str:
     """
     if "$" in words or "\n" in words:
         return words
-    return textwrap.fill(words, int(room / LETTER), break_long_words=False)
+    return textwrap.fill(words, int(room / LETTER), **WHOLE)
 
 
 def _above(ax: Axes) -> int:

@@ -112,24 +112,25 @@ def _above(ax: Axes) -> int:
     if ax.get_title():  # the title stands over the legend
         ax.set_title(ax.get_title(), pad=6 + lines * LINE)
     across = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
-    place = dict(bbox_to_anchor=(0, 1), bbox_transform=across, borderaxespad=0.2)
-    ax.legend(*_entries(ax, old), loc="lower left", **place, **told)
+    place = dict(bbox_to_anchor=(0, 1), bbox_transform=across, borderaxespad=0.6)
+    ax.legend(*_entries([ax], old), loc="lower left", **place, **told)
     return lines
 
 
 def _below(fig: Figure, old: Legend) -> int:
     told, lines = _fitting(old)
     old.remove()
-    fig.legend(*_entries(None, old), loc="outside lower center", **told)
+    fig.legend(*_entries(fig.axes, old), loc="outside lower center", **told)
     return lines
 
 
-def _entries(ax: Axes | None, old: Legend) -> tuple[list, list[str]]:
-    """Handles and words: those of the axes where they are the same."""
+def _entries(axes: list[Axes], old: Legend) -> tuple[list, list[str]]:
+    """Handles and words; what the axes know has its markers and bars."""
+    known = {}
+    for ax in axes:
+        known |= dict(zip(*reversed(ax.get_legend_handles_labels())))
     words = [text.get_text() for text in old.get_texts()]
-    if ax and ax.get_legend_handles_labels()[1] == words:
-        return ax.get_legend_handles_labels()
-    return old.legend_handles, words
+    return [known.get(w, h) for w, h in zip(words, old.legend_handles)], words
 
 
 def _fitting(old: Legend) -> tuple[dict, int]:

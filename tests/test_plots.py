@@ -196,6 +196,16 @@ def test_a_narrow_legend_covers_no_curve_and_no_title(title):
     assert legend.y1 <= fig.bbox.y1 and legend.x1 <= fig.bbox.x1
 
 
+def test_narrow_pictures_leave_empty_places_out():
+    images = {str(k): np.ones((4, 4)) for k in range(6)}
+    picture = plots.maps(images, {"n": [1]}, 1, across=4, bar="mean time, ms")
+    fig = narrow.relaid(picture.figure())
+    fig.draw_without_rendering()
+    shown = [ax for ax in fig.axes if ax.images]
+    assert len(shown) == 6
+    assert {ax.get_subplotspec().get_gridspec().nrows for ax in shown} == {3}
+
+
 def test_long_names_of_bars_leave_room_for_the_bars():
     rows = [{"name": "single-ended reads, half of the cells hold 1", "energy": 3.0}]
     label = "energy of a bit operation, with all that belongs to it (fJ)"

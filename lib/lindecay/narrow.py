@@ -18,7 +18,7 @@ from matplotlib.transforms import blended_transform_factory
 WIDTH = 3.6  # inches
 SIZE = 8  # points, of all text
 LETTER = 0.62 * SIZE  # points: about a letter of DejaVu Sans
-LINE = 1.3 * SIZE  # points
+LINE = 1.5 * SIZE  # points
 WHOLE = dict(break_long_words=False, break_on_hyphens=False)
 FEW = 3  # panels in a row: these go below each other; of more, half stay beside
 
@@ -40,14 +40,19 @@ def relaid(fig: Figure) -> Figure:
         _wrap_labels(ax, 72 * high)
     legends = [_above(ax) for ax in fig.axes] + [_below(fig, k) for k in [*fig.legends]]
     fig.set_size_inches(WIDTH, rows * high + sum(legends) * LINE / 72)
-    if any(ax.get_aspect() != "auto" for ax in fig.axes):  # pictures of pixels
+    if any(ax.get_aspect() != "auto" for ax in _panels(fig)):  # square pixels
         fig.set_layout_engine("compressed")
     return fig
 
 
 def _panels(fig: Figure) -> list[Axes]:
-    """Axes of the grid; a bar of colours has no place of its own."""
-    return [ax for ax in fig.axes if ax.get_subplotspec() and ax.axison | ax.has_data()]
+    """Axes of the grid, empty places last; a bar of colours has no place of its own."""
+    placed = [ax for ax in fig.axes if ax.get_subplotspec()]
+    return sorted(placed, key=_empty)
+
+
+def _empty(ax: Axes) -> bool:
+    return not (ax.axison or ax.has_data())
 
 
 def _restack(fig: Figure) -> tuple[float, int]:
@@ -55,18 +60,20 @@ def _restack(fig: Figure) -> tuple[float, int]:
     panels = _panels(fig)
     old = panels[0].get_subplotspec().get_gridspec()
     across = 1 if old.ncols <= FEW else -(-old.ncols // 2)
-    rows = -(-len(panels) // across)
+    shown = [ax for ax in panels if not _empty(ax)]
+    rows = -(-len(shown) // across)
     grid = GridSpec(rows, across, figure=fig)
-    for k, ax in enumerate(panels):
-        first = panels[k - k % old.ncols]
-        ax.set_subplotspec(grid[divmod(k, across)])
-        _relabel(ax, first, k % across == 0, k + across >= len(panels))
+    for k, ax in enumerate(panels):  # a bar of colours knows the empty ones too
+        ax.set_subplotspec(grid[divmod(min(k, len(shown) - 1), across)])
+    for k, ax in enumerate(shown):
+        first = shown[k - k % old.ncols]
+        _relabel(ax, first, k % across == 0, k + across >= len(shown))
     return fig.get_size_inches()[1] / old.nrows, rows
 
 
 def _relabel(ax: Axes, first: Axes, left: bool, bottom: bool) -> None:
     """The ends of a row and of a column carry the labels that panels share."""
-    if ax is not first and ax.get_shared_y_axes().joined(ax, first):
+    if len(ax.get_shared_y_axes().get_siblings(ax)) > 1:
         ax.tick_params(labelleft=left)
         ax.set_ylabel(ax.get_ylabel() or first.get_ylabel() if left else "")
     if bottom:
@@ -110,7 +117,7 @@ def _above(ax: Axes) -> int:
         return 0
     told, lines = _fitting(old)
     if ax.get_title():  # the title stands over the legend
-        ax.set_title(ax.get_title(), pad=6 + lines * LINE)
+        ax.set_title(ax.get_title(), fontsize=SIZE, pad=SIZE + lines * LINE)
     across = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
     place = dict(bbox_to_anchor=(0, 1), bbox_transform=across, borderaxespad=0.6)
     ax.legend(*_entries([ax], old), loc="lower left", **place, **told)

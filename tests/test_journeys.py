@@ -36,7 +36,7 @@ def test_reader_walks_from_the_first_page_to_the_data_of_a_figure(
     figure = tab.locator("figure").filter(has=tab.locator("svg.drawing")).last
     figure.scroll_into_view_if_needed()
     name = tab.locator("figure#fig-paired-drop")
-    assert name.locator("svg.drawing").get_attribute("aria-label")
+    assert name.locator("svg.drawing.wide").get_attribute("aria-label")
     with tab.expect_download() as waiting:
         name.get_by_role("link", name="data (CSV)").click()
     rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text())))

@@ -62,6 +62,8 @@ def test_a_memory_that_reads_dearer_pays_from_some_idle_time_on():
     assert spent[0] == pytest.approx(spent[1]) and at > 0
     assert memories.break_even(base, base) == 0
     assert rram["load_uj"] > base["load_uj"] and rram["area_mm2"] < base["area_mm2"]
+    cell = 146 * (22e-6) ** 2  # mm²: squares of a node of 22 nm
+    assert base["area_mm2"] == pytest.approx(need.weight_bits * cell)
 
 
 def test_writes_of_a_membrane_are_counted_from_the_ledger():

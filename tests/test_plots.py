@@ -1,11 +1,13 @@
 """Pictures from tables: what is drawn is what the table holds, in the arms' looks."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from lindecay import figures, plots
+from lindecay import figures, narrow, plots
 from lindecay.networks import ARMS
 from lindecay.settings import Fault
 
@@ -153,6 +155,67 @@ def test_beside_keeps_every_table_once(tmp_path, monkeypatch):
     plots.beside(a, b, size=(6, 2), sharey=True).show("both")
     assert pd.read_csv(tmp_path / "both.csv").equals(LONG)
     assert {p.suffix for p in tmp_path.iterdir()} == {".csv", ".svg", ".pdf"}
+
+
+def smallest(path):
+    """Pixels of the smallest word of a figure that a phone of 390 px shows."""
+    svg = path.read_text()
+    wide = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    sizes = re.findall(r"font(?:-size)?: (?:\w+ )*([\d.]+)px", svg)
+    return min(map(float, sizes)) * 342 / wide
+
+
+def test_a_phone_gets_a_figure_whose_words_it_can_show(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINDECAY_FIGURES", str(tmp_path))
+    left = plots.curves(LONG, "bits", "accuracy", by="arm", ylabel="accuracy (%)")
+    plots.beside(left, left, sharey=True, legend="below").show("both")
+    assert smallest(tmp_path / "both.svg") < 7
+    assert smallest(tmp_path / "both.narrow.svg") >= 10
+
+
+def test_narrow_panels_stand_below_each_other_with_the_labels_that_they_shared():
+    left = plots.curves(LONG, "bits", "accuracy", by="arm", ylabel="accuracy (%)")
+    right = plots.curves(LONG, "bits", "low", by="arm")
+    fig = narrow.relaid(plots.beside(left, right, sharey=True).figure())
+    fig.draw_without_rendering()
+    above, below = fig.axes
+    assert above.get_position().y0 > below.get_position().y1
+    assert below.get_ylabel() == "accuracy (%)"
+    assert below.yaxis.get_tick_params()["labelleft"]
+
+
+@pytest.mark.parametrize("title", ["", "N-MNIST"])
+def test_a_narrow_legend_covers_no_curve_and_no_title(title):
+    kind = plots.curves(LONG, "bits", "accuracy", by="arm", title=title)
+    fig = narrow.relaid(kind.figure())
+    fig.draw_without_rendering()
+    (ax,) = fig.axes
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y0 >= ax.get_window_extent().y1
+    assert not title or ax.title.get_window_extent().y0 >= legend.y1
+    assert legend.y1 <= fig.bbox.y1 and legend.x1 <= fig.bbox.x1
+
+
+def test_narrow_pictures_leave_empty_places_out():
+    images = {str(k): np.ones((4, 4)) for k in range(6)}
+    picture = plots.maps(images, {"n": [1]}, 1, across=4, bar="mean time, ms")
+    fig = narrow.relaid(picture.figure())
+    fig.draw_without_rendering()
+    shown = [ax for ax in fig.axes if ax.images]
+    assert len(shown) == 6
+    assert {ax.get_subplotspec().get_gridspec().nrows for ax in shown} == {3}
+
+
+def test_long_names_of_bars_leave_room_for_the_bars():
+    rows = [{"name": "single-ended reads, half of the cells hold 1", "energy": 3.0}]
+    label = "energy of a bit operation, with all that belongs to it (fJ)"
+    fig = narrow.relaid(plots.bars(rows, "name", "energy", xlabel=label).figure())
+    fig.draw_without_rendering()
+    (ax,) = fig.axes
+    assert ax.get_window_extent().width > 0.4 * fig.bbox.width
+    shown = (ax.xaxis.label, *ax.get_yticklabels())
+    assert all(fig.bbox.x0 <= t.get_window_extent().x0 for t in shown)
+    assert all(t.get_window_extent().x1 <= fig.bbox.x1 for t in shown)
 
 
 def test_own_axes_are_drawn_in_the_style_and_written(tmp_path, monkeypatch):

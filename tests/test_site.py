@@ -93,6 +93,8 @@ def test_page_opens_quietly(open_page, page, size, scheme):
     assert tab.evaluate(UNREAD) == [], "a formula was not set"
     wide = tab.evaluate(CUT, "table.cards" if size == "phone" else "table")
     assert wide == [], "a table is wider than the text"
+    small = tab.evaluate(SMALL, [10, 7] if size == "phone" else [9, 7])
+    assert small == [], "text of a figure is too small to read"
     if size == "desktop":
         assert tab.evaluate(LONG) == [], "more digits than a reader needs"
 
@@ -142,6 +144,16 @@ def test_a_planted_table_is_seen_to_be_cut_and_long(open_page):
     assert len(tab.evaluate(CUT, "table")) == 1 and len(tab.evaluate(LONG)) == 40
 
 
+def test_a_figure_of_the_desktop_is_too_small_for_a_phone(open_page, book):
+    drawn = [p for p in pages() if 'class="drawing wide"' in _text(book, p)]
+    tab, _ = open_page(drawn[0], "phone")
+    shown = "svg.drawing >> visible=true"
+    assert "narrow" in tab.locator(shown).first.get_attribute("class")
+    assert tab.evaluate(SMALL, [10, 7]) == []
+    tab.add_style_tag(content="svg.drawing.wide { display: block !important }")
+    assert tab.evaluate(SMALL, [10, 7])
+
+
 def test_axe_finds_a_planted_violation(open_page):
     tab, _ = open_page("search")
     tab.evaluate("document.body.insertAdjacentHTML('afterbegin', '<img src=x>')")
@@ -163,6 +175,15 @@ CUT = """which => [...document.querySelectorAll(which)].filter(t => {
 }).map(t => t.innerText.slice(0, 120))"""
 LONG = """() => [...document.querySelectorAll('td')]
   .map(e => e.innerText).filter(text => /(^|\\s)-?\\d+\\.\\d{7,}(\\s|$)/.test(text))"""
+# text of figures below so many pixels of the screen: [words, exponents and indices]
+SMALL = """([words, raised]) => [...document.querySelectorAll('svg.drawing text')]
+  .filter(e => e.getClientRects().length).flatMap(e => {
+    const m = e.getScreenCTM(), scale = Math.hypot(m.a, m.b)
+    const parts = e.querySelector('tspan') ? [...e.querySelectorAll('tspan')] : [e]
+    const sizes = parts.map(p => parseFloat(getComputedStyle(p).fontSize) * scale)
+    const bad = Math.max(...sizes) < words || Math.min(...sizes) < raised
+    return bad ? [`${e.textContent.trim()}: ${sizes.map(s => s.toFixed(1))} px`] : []
+  })"""
 UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
   .filter(e => e.tagName == 'MJX-MERROR' || !e.querySelector('mjx-container'))
   .map(e => e.outerHTML.slice(0, 120))"""
@@ -170,7 +191,7 @@ UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_figure_takes_the_colour_of_the_page(open_page, book, scheme):
-    drawn = [p for p in pages() if 'class="drawing"' in _text(book, p)]
+    drawn = [p for p in pages() if 'class="drawing wide"' in _text(book, p)]
     if not drawn:
         pytest.skip("no figure in the book yet")
     tab, _ = open_page(drawn[0], scheme=scheme)

@@ -1,6 +1,7 @@
 """Figures: one style, one meaning per colour, one vector file for light and dark.
 
-`show` writes NAME.svg, NAME.pdf and NAME.csv. In the SVG the text and the axes
+`show` writes NAME.svg, NAME.pdf and NAME.csv, and NAME.narrow.svg for phones
+(`lindecay.narrow`). In the SVG the text and the axes
 take the page's colour (`currentColor`); data colours reach 3:1 on white and on
 the dark page, and a marker or a dash repeats what a colour says.
 """
@@ -18,6 +19,7 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
+from lindecay import narrow
 from lindecay.settings import Fault, store_dir
 from lindecay.store import write_atomic
 
@@ -121,7 +123,7 @@ def _pdf(fig: Figure) -> bytes:
 
 
 def show(fig: Figure, name: str, data: pd.DataFrame | Mapping | None = None) -> None:
-    """Write NAME.svg, .pdf and .csv and display the SVG.
+    """Write NAME.svg, .narrow.svg, .pdf and .csv and display the SVG.
 
     `data`: the columns that are drawn, as a DataFrame or {column: values}; columns
     may differ in length. The page places the figure with ```{show} NAME```.
@@ -130,8 +132,10 @@ def show(fig: Figure, name: str, data: pd.DataFrame | Mapping | None = None) -> 
     table = _frame(data, _checked(name))
     with mpl.rc_context(RC):
         svg, pdf = _svg(fig, name), _pdf(fig)
+        small = _svg(narrow.relaid(fig), f"{name}-narrow")  # last: it moves the axes
     plt.close(fig)
     write_atomic(folder() / f"{name}.svg", svg + "\n")
+    write_atomic(folder() / f"{name}.narrow.svg", small + "\n")
     write_atomic(folder() / f"{name}.pdf", pdf)
     write_atomic(folder() / f"{name}.csv", table.to_csv(index=False))
     display(HTML(f'<div style="max-width: 42rem">{svg}</div>'))

@@ -1,10 +1,12 @@
 """Assumptions for the page: one card each, with what rests on it."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 
 from lindecay.claims import assumptions
 from lindecay.claims.assumptions import Assumption
+from lindecay.claims.display import MINUS
 from lindecay.results import Result
 
 
@@ -33,7 +35,7 @@ def _card(a: Assumption, profile: str, results: Mapping[str, Result]) -> str:
 def _measured(a: Assumption, results: Mapping[str, Result]) -> str:
     found = [results[id] for id in a.measured if id in results]
     told = [f"{r.id} = {r.text()} {r.unit}".strip() for r in found if _short(r)]
-    return "; ".join(told)
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, "; ".join(told))
 
 
 def _short(result: Result) -> bool:

@@ -78,7 +78,7 @@ def standing() -> pd.DataFrame:
         for arm in ("ldlif", "vlif", "if"):
             one = found[part, rate, arm]
             row[ARMS[arm].label] = f"{one['accuracy']:.0f} of {one['whole']:.0f} %"
-            row[f"{arm}: spikes moved"] = f"{one['moved']:.1f} %"
+            row[f"{ARMS[arm].label}: spikes moved"] = f"{one['moved']:.1f} %"
         table.append(row)
     return pd.DataFrame(table)
 

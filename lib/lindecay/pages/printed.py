@@ -23,6 +23,26 @@ LOOKS = {
     "linear": Look(LIN, "", "s"),
     "shift": Look(GREEN, "", "^"),
 }
+CHIPS = {  # as their authors write them; others in capitals
+    "loihi": "Loihi",
+    "truenorth": "TrueNorth",
+    "spinnaker2": "SpiNNaker2",
+    "anpi": "ANP-I",
+    "anpg": "ANP-G",
+    "tianjic": "Tianjic",
+    "reckon": "ReckOn",
+}
+CONSTANTS = {  # what a key of the table of constants stands for
+    "bitline_cell": "bitline, a cell",
+    "clock_mhz": "clock",
+    "control_cycle": "control, a cycle",
+    "hop_mm": "edge of a macro",
+    "leakage_macro": "leakage of a macro",
+    "read_swing": "swing of a read",
+    "register_bit": "bit of a register",
+    "wire_mm": "wire, a mm",
+    "write_toggle": "toggles of a write",
+}
 GATES = {  # id: datapath, scope
     "decay8": (PRODUCT, "decay alone"),
     "decay16": ("v-LIF, 16-bit β", "decay alone"),
@@ -63,9 +83,10 @@ def chip_rows(chips: Iterable, ours_pj: float) -> pd.DataFrame:
 
 def _chip(chip, ours: float) -> dict:
     value, low, high = chip.headline()
+    key = chip.key.removesuffix("_sop")
     scaled = chip.scale == "energy"
     return {
-        "chip": chip.key.removesuffix("_sop"),
+        "chip": CHIPS.get(key, key.upper()),
         "node, nm": chip.node_nm,
         "supply, V": chip.vdd_V,
         "how": chip.kind,
@@ -156,7 +177,7 @@ def tornado(asked: Mapping, constants, most: int = 6) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": name,
-            "constant": bar.key.replace("_", " "),
+            "constant": CONSTANTS.get(bar.key, bar.key.replace("_", " ")),
             "start": min(bar.at_low, bar.at_high),
             "wide": abs(bar.at_high - bar.at_low),
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from lindecay.figures import LIN, PAPER, PAPER_STYLE
 from lindecay.plots.looks import Look, look_of
 from lindecay.plots.picture import Picture, finish, frame, lines_at
+
+LINE = 58  # letters of a label below an axis of 4.6 in
 
 
 def intervals(
@@ -100,7 +103,7 @@ def _range(ax: Axes, row: dict, label: str, ours, published, bounds) -> None:
     ax.plot(line, [0, 0], color=LIN)
     ax.plot(mine, [0, 0], "o", color=LIN)
     ax.set(ylim=(-0.7, 1.7), yticks=[0, 1], yticklabels=["ours", "paper"])
-    ax.set(xlim=room([*line, *mine, *paper]), xlabel=row[label])
+    ax.set(xlim=room([*line, *mine, *paper]), xlabel=fill(row[label], LINE))
 
 
 def room(values: list[float]) -> tuple[float, float]:

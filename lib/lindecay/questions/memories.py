@@ -84,7 +84,8 @@ def weights(need: Demand, table: dict[str, Constant]) -> list[dict]:
                 "leak_uw": need.weight_bits * leak / MB * 1e3,
                 "area_mm2": need.weight_bits
                 * table[f"mem_{key}_cell"].value
-                * NODE_UM**2,
+                * NODE_UM**2
+                / 1e6,
             }
         )
     return rows

@@ -30,7 +30,8 @@ def column(ax, ink: str, accent: str) -> list[str]:
     for i, name in enumerate(CELLS):
         y = 7.9 - 0.62 * i
         box(ax, 1.1, y, 1.0, 0.5, name, accent if name[0] == "V" else ink)
-        ax.plot([0.3, 3.2], [y + 0.25] * 2, lw=0.6, color=ink, zorder=0)
+        for ends in ((0.3, 1.1), (2.1, 3.2)):  # not through the name
+            ax.plot(ends, [y + 0.25] * 2, lw=0.6, color=ink, zorder=0)
     for x, name in ((0.9, "bitline A"), (2.3, "bitline B")):
         ax.plot([x, x], [4.2, 8.5], lw=1.4, color=ink)
         ax.text(x, 8.6, name, ha="center", va="bottom", color=ink, fontsize=8)
@@ -39,9 +40,10 @@ def column(ax, ink: str, accent: str) -> list[str]:
     for (x, y), (to_x, to_y) in WIRES:
         told = {"arrowstyle": "->", "color": ink, "lw": 0.8}
         ax.annotate("", (to_x, to_y), (x, y), arrowprops=told)
-    ax.plot([3.1, 3.6, 3.6], [0.75, 0.75, 8.15], lw=1.0, ls="--", color=ink)
-    ax.text(3.7, 5.0, "write port", rotation=90, va="center", color=ink, fontsize=8)
-    ax.set(xlim=(0, 4), ylim=(0.2, 9.1))
+    back = [3.4, 3.9, 3.9, 3.3], [0.75, 0.75, 8.15, 8.15]
+    ax.plot(*back, lw=1.0, ls="--", color=ink)
+    ax.text(4.0, 5.9, "write port", rotation=90, va="center", color=ink, fontsize=8)
+    ax.set(xlim=(0, 4.3), ylim=(0.2, 9.1))
     ax.axis("off")
     return [*CELLS, *(name for name, *_ in BLOCKS)]
 

@@ -24,7 +24,7 @@ READS = ("supply", "seeds", "bill", "faults")
 
 
 class drawing(nodes.General, nodes.Element):
-    """The place of an inline SVG (attributes name, alt, svg once resolved)."""
+    """The place of an inline SVG (attributes name, alt; svg, narrow once resolved)."""
 
 
 class rows(nodes.General, nodes.Element):
@@ -178,10 +178,11 @@ def _number(text: str) -> bool:
 
 
 def visit_drawing(self, node: drawing) -> None:
-    """A figure as SVG in the page, in the page's own colours."""
+    """A figure as SVG in the page, in its own colours; CSS shows one of the two."""
     alt = self.attval(node["alt"])
-    head = f'<svg role="img" class="drawing" aria-label="{alt}"'
-    self.body.append(node["svg"].strip().replace("<svg", head, 1) + "\n")
+    for kind, svg in (("wide", node["svg"]), ("narrow", node["narrow"])):
+        head = f'<svg role="img" class="drawing {kind}" aria-label="{alt}"'
+        self.body.append(svg.strip().replace("<svg", head, 1) + "\n")
     if node["explore"]:
         kind, *given = node["explore"].split()
         at = f'data-explore="{self.attval(kind)}"'

@@ -91,8 +91,9 @@ class Resolve(SphinxPostTransform):
         return link
 
     def drawing(self, node: directives.drawing) -> None:
-        path = self.build.figure(node["name"], "svg", self.chapter)
-        if path is None:
+        kinds = ("svg", "narrow.svg")
+        path, small = (self.build.figure(node["name"], k, self.chapter) for k in kinds)
+        if path is None or small is None:
             self.warn(f"{{show}} {node['name']}: no such figure in this build", node)
             node.replace_self(nodes.problematic(text=f"?{node['name']}?"))
             return
@@ -101,7 +102,7 @@ class Resolve(SphinxPostTransform):
                 node[told] = values.plain(self.build, node[told])
         except (KeyError, ValueError, Fault) as error:
             self.warn(f"alt text or sliders of {node['name']}: {_words(error)}", node)
-        node["svg"] = path.read_text()
+        node["svg"], node["narrow"] = path.read_text(), small.read_text()
         name = node["table"] or node["name"]
         table = self.build.figure(name, "csv", self.chapter)
         if table is None and node["table"]:

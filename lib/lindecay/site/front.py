@@ -18,7 +18,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from lindecay.settings import Fault
-from lindecay.site import card, chapters, values
+from lindecay.site import card, chapters, numbering, values
 from lindecay.site.place import Build
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,8 @@ class Draw(SphinxPostTransform):
         for chapter in sorted(chapters.chapters(root), key=lambda c: c.name):
             title, question, minutes = told_of(chapter.path.read_text("utf-8"))
             uri = self.app.builder.get_relative_uri(self.env.docname, chapter.page)
+            number = numbering.CHAPTER.match(chapter.page)
+            title = f"{number[1]}. {title}" if number else title
             link = nodes.reference("", title, internal=True, refuri=uri)
             words = f": {without_markup(values.plain(build, question))}"
             if minutes:

@@ -2,7 +2,7 @@
 
 _build/notebooks/P/book/NN.ipynb   executed chapters of profile P
 _build/results/P/NN.json           the numbers that they published
-_build/figures/P/NN/NAME.svg       their figures and tables
+_build/figures/P/NN/NAME.svg       their figures and tables (.narrow.svg: for phones)
 _build/runs/P/NN.json              key, run time, commit of each run
 """
 

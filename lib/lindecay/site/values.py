@@ -2,7 +2,7 @@
 
 Resolved after every page is read, so that a page may show what a later one
 computes. An unknown id is a warning, and warnings fail the build.
-    {result}`nmnist.drop|.2f`  {result}`nmnist.drop#interval`
+    {result}`nmnist.drop|.2f`  {result}`nmnist.drop#interval`  {result}`a.range#span`
     {result}`reference/nmnist.drop`  {claim}`acc-drop-nmnist.verdict`
 """
 
@@ -71,8 +71,8 @@ def carried(result: Result) -> bool:
 
 
 def _part(result: Result, part: str, fmt: str | None) -> str:
-    if not part:
-        return _minus(result.text(fmt))
+    if not part or part == "span":
+        return _minus(_listed(result, fmt, " to " if part else " and "))
     if part not in ("interval", "n", "seeds", "unit", "source", "note", "profile"):
         raise KeyError(f"{result.id} has no part {part!r}")
     found = getattr(result, part)
@@ -84,6 +84,18 @@ def _part(result: Result, part: str, fmt: str | None) -> str:
     if part == "seeds":
         return ", ".join(map(str, found))
     return f"{found:,}" if isinstance(found, int) else str(found)
+
+
+def _listed(result: Result, fmt: str | None, last: str) -> str:
+    """Several values as one says them, in order; `#span`: the ends of a range.
+
+    >>> _listed(Result(id="x", value=[2, 4, 16]), None, " and ")
+    '2, 4 and 16'
+    """
+    if not isinstance(result.value, list):
+        return result.text(fmt)
+    one = [result.model_copy(update={"value": v}).text(fmt) for v in result.value]
+    return last.join([", ".join(one[:-1])] * (len(one) > 1) + one[-1:])
 
 
 def _minus(text: str) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.transforms import blended_transform_factory
 
 WIDTH = 3.6  # inches
@@ -140,10 +141,15 @@ def _entries(axes: list[Axes], old: Legend) -> tuple[list, list[str]]:
     return [known.get(w, h) for w, h in zip(words, old.legend_handles)], words
 
 
+def _points(words: str) -> float:
+    """Their width; a drawn text knows it at the resolution of its last file only."""
+    return TextPath((0, 0), words, size=SIZE).get_extents().width
+
+
 def _fitting(old: Legend) -> tuple[dict, int]:
     """As many columns as fit beside each other, and the lines that they need."""
-    wide = [text.get_window_extent().width for text in old.get_texts()]
-    each = max(wide) * 72 / old.figure.dpi + 3.2 * SIZE  # with its line and gaps
+    wide = [_points(text.get_text()) for text in old.get_texts()]
+    each = max(wide) + 3.2 * SIZE  # with its line and gaps
     columns = max(1, min(len(wide), int(72 * WIDTH / each)))
     lines = -(-len(wide) // columns) + bool(old.get_title().get_text())
     look = dict(ncols=columns, fontsize=SIZE, handlelength=1.6, handletextpad=0.5)

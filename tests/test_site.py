@@ -193,7 +193,7 @@ LEAVES = """() => [...document.querySelectorAll('svg.drawing text')]
     const word = e.getBoundingClientRect()
     const room = e.closest('svg').getBoundingClientRect()
     return word.left < room.left - 3 || word.right > room.right + 3
-      || word.top < room.top - 3 || word.bottom > room.bottom + 3
+      || word.top < room.top - 8 || word.bottom > room.bottom + 8
   }).map(e => e.textContent.trim())"""
 UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
   .filter(e => e.tagName == 'MJX-MERROR' || !e.querySelector('mjx-container'))

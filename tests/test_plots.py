@@ -1,5 +1,6 @@
 """Pictures from tables: what is drawn is what the table holds, in the arms' looks."""
 
+import io
 import re
 
 import matplotlib.pyplot as plt
@@ -194,6 +195,16 @@ def test_a_narrow_legend_covers_no_curve_and_no_title(title):
     assert legend.y0 >= ax.get_window_extent().y1
     assert not title or ax.title.get_window_extent().y0 >= legend.y1
     assert legend.y1 <= fig.bbox.y1 and legend.x1 <= fig.bbox.x1
+
+
+def test_a_narrow_legend_of_a_saved_figure_stays_inside():
+    names = ["neuron a: U", "V after the reset", "neuron b: U", "b: V after the reset"]
+    table = pd.DataFrame({"step": [0, 1]} | {name: [0, 1] for name in names})
+    fig = plots.curves(table, "step").figure()
+    fig.savefig(io.BytesIO(), format="pdf")
+    narrow.relaid(fig).draw_without_rendering()
+    legend = fig.axes[0].get_legend().get_window_extent()
+    assert legend.x1 <= fig.bbox.x1 and legend.y1 <= fig.bbox.y1
 
 
 def test_narrow_pictures_leave_empty_places_out():

@@ -95,6 +95,7 @@ def test_page_opens_quietly(open_page, page, size, scheme):
     assert wide == [], "a table is wider than the text"
     small = tab.evaluate(SMALL, [10, 7] if size == "phone" else [9, 7])
     assert small == [], "text of a figure is too small to read"
+    assert tab.evaluate(LEAVES) == [], "text leaves its figure"
     if size == "desktop":
         assert tab.evaluate(LONG) == [], "more digits than a reader needs"
 
@@ -149,7 +150,10 @@ def test_a_figure_of_the_desktop_is_too_small_for_a_phone(open_page, book):
     tab, _ = open_page(drawn[0], "phone")
     shown = "svg.drawing >> visible=true"
     assert "narrow" in tab.locator(shown).first.get_attribute("class")
-    assert tab.evaluate(SMALL, [10, 7]) == []
+    assert tab.evaluate(SMALL, [10, 7]) == [] and tab.evaluate(LEAVES) == []
+    first = "document.querySelector('svg.narrow text').setAttribute('x', 999)"
+    tab.evaluate(first)
+    assert len(tab.evaluate(LEAVES)) == 1
     tab.add_style_tag(content="svg.drawing.wide { display: block !important }")
     assert tab.evaluate(SMALL, [10, 7])
 
@@ -184,6 +188,13 @@ SMALL = """([words, raised]) => [...document.querySelectorAll('svg.drawing text'
     const bad = Math.max(...sizes) < words || Math.min(...sizes) < raised
     return bad ? [`${e.textContent.trim()}: ${sizes.map(s => s.toFixed(1))} px`] : []
   })"""
+LEAVES = """() => [...document.querySelectorAll('svg.drawing text')]
+  .filter(e => e.getClientRects().length && e.textContent.trim()).filter(e => {
+    const word = e.getBoundingClientRect()
+    const room = e.closest('svg').getBoundingClientRect()
+    return word.left < room.left - 3 || word.right > room.right + 3
+      || word.top < room.top - 8 || word.bottom > room.bottom + 8
+  }).map(e => e.textContent.trim())"""
 UNREAD = """() => [...document.querySelectorAll('.math, mjx-merror')]
   .filter(e => e.tagName == 'MJX-MERROR' || !e.querySelector('mjx-container'))
   .map(e => e.outerHTML.slice(0, 120))"""

@@ -7,12 +7,14 @@ puts legends above the axes, where they cover no curve.
 """
 
 import textwrap
+from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.transforms import blended_transform_factory
 
 WIDTH = 3.6  # inches
@@ -140,12 +142,22 @@ def _entries(axes: list[Axes], old: Legend) -> tuple[list, list[str]]:
     return [known.get(w, h) for w, h in zip(words, old.legend_handles)], words
 
 
+def _points(words: str) -> float:
+    """Their width; a drawn text knows it at the resolution of its last file only."""
+    return TextPath((0, 0), words, size=SIZE).get_extents().width
+
+
+def columns(words: Iterable[str], inches: float, gaps: float = 5) -> int:
+    """How many entries of a legend fit side by side; `gaps`: line and space, in em."""
+    wide = [_points(name) + gaps * SIZE for name in words]
+    return max(1, min(len(wide), int(72 * inches / max(wide))))
+
+
 def _fitting(old: Legend) -> tuple[dict, int]:
     """As many columns as fit beside each other, and the lines that they need."""
-    wide = [text.get_window_extent().width for text in old.get_texts()]
-    each = max(wide) * 72 / old.figure.dpi + 3.2 * SIZE  # with its line and gaps
-    columns = max(1, min(len(wide), int(72 * WIDTH / each)))
-    lines = -(-len(wide) // columns) + bool(old.get_title().get_text())
-    look = dict(ncols=columns, fontsize=SIZE, handlelength=1.6, handletextpad=0.5)
+    words = [text.get_text() for text in old.get_texts()]
+    ncols = columns(words, WIDTH, 3.2)
+    lines = -(-len(words) // ncols) + bool(old.get_title().get_text())
+    look = dict(ncols=ncols, fontsize=SIZE, handlelength=1.6, handletextpad=0.5)
     look |= dict(columnspacing=1, borderpad=0.2)
     return look | {"title": old.get_title().get_text() or None}, lines

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lindecay import figures
+from lindecay import figures, narrow
 from lindecay.figures import INK, PAPER
 
 Line = tuple[str, float]  # ("x" or "y", where)
@@ -77,8 +77,10 @@ def legend_below(axes: np.ndarray) -> None:
             known.setdefault(name, handle)
         if ax.get_legend():
             ax.get_legend().remove()
-    place = dict(loc="outside lower center", ncols=min(len(known), 5), fontsize=8)
-    axes[0].figure.legend(known.values(), known.keys(), **place)
+    figure = axes[0].figure
+    fit = min(5, narrow.columns(known, figure.get_size_inches()[0]))
+    place = dict(loc="outside lower center", ncols=fit, fontsize=8)
+    figure.legend(known.values(), known.keys(), **place)
 
 
 def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

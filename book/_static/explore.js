@@ -517,7 +517,8 @@
     const show = () => {
       const before = group.getBoundingClientRect().top;
       if (!live) {
-        high = still.getBoundingClientRect().height;
+        const drawn = [...box.parentElement.querySelectorAll("svg.drawing")]; // one is hidden
+        high = Math.max(...drawn.map((one) => one.getBoundingClientRect().height));
         live = make("svg", { class: "drawing live", role: "img" });
         still.after(live);
         still.classList.add("replaced");

@@ -44,6 +44,12 @@ def test_a_clear_loss_and_none_are_told_apart():
     assert table.loc["LD-LIF against v-LIF", "loses"] == pytest.approx(29.5)
     told = learned.numbers(study(rows), found)
     assert told["protocol.open.linear"]["n"] == 6
+    alone, widest = (
+        told[f"protocol.open.linear{end}"]["interval"] for end in ("_alone", "")
+    )
+    assert widest[0] <= alone[0] < 29.5 < alone[1] <= widest[1]
+    drawn = learned.lost(study(rows))
+    assert set(drawn) == {"ldlif", "shift"} and drawn["ldlif"]["interval"][0] > 0
     assert told["protocol.open.rows"] == 18 and told["protocol.open.asked"] == 9
 
 

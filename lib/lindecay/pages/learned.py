@@ -26,6 +26,7 @@ PAIRS = {  # what decides: (arm, against)
 }
 IDS = {"LD-LIF against v-LIF": "linear", "shift against v-LIF": "shift"}
 IDS |= {"LD-LIF against shift": "linear_shift", "IF against LD-LIF": "none"}
+DRAWN = ("ldlif", "shift", "if")  # against v-LIF
 
 
 def still(clamped: Study, opened: Study) -> pd.DataFrame:
@@ -116,7 +117,7 @@ def decided(found: dict[str, dict]) -> pd.DataFrame:
 
 
 def _ends(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.1f} to {interval[1]:.1f}"
+    return f"{interval[0]:.2f} to {interval[1]:.2f}"
 
 
 def numbers(main: Study, found: dict[str, dict]) -> dict:
@@ -127,8 +128,16 @@ def numbers(main: Study, found: dict[str, dict]) -> dict:
         ends = tuple(round(end, 2) for end in one["widest"])
         id = f"protocol.open.{IDS[words]}"
         told[id] = number(one["mean"], interval=ends, **stamp)
+        alone = tuple(round(end, 2) for end in one["seeds_interval"])
+        told[f"{id}_alone"] = number(one["mean"], interval=alone, **stamp)
         told[f"{id}_said"] = number(one["said"], **ROWS)
     return told
+
+
+def lost(main: Study) -> dict[str, dict]:
+    """What each neuron of DRAWN loses against v-LIF, by the widest interval."""
+    told = {arm: tables.decided(main, arm) for arm in DRAWN}
+    return {arm: one | {"interval": one["widest"]} for arm, one in told.items() if one}
 
 
 def resolves(spread: float, most: int = 60) -> pd.DataFrame:

@@ -14,7 +14,7 @@ NAME = "card.png"
 SIZE = (12.0, 6.3)  # inches at 100 dots: what the networks ask for
 INK, PAPER, ACCENT = "#1a1a1a", "#ffffff", "#D55E00"
 FOUND = (  # result, digits, words
-    ("protocol.shd.drop", 2, "points lost on spoken digits by a linear leak"),
+    ("protocol.open.linear", 2, "points lost on spoken digits by a linear leak"),
     ("energy.update_pj", 1, "pJ to update a neuron inside the array"),
     ("energy.rowwide_update_pj", 1, "pJ to do the same a row at a time beside it"),
     ("claims.total", 0, "numbers of the paper, each with its verdict"),

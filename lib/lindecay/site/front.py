@@ -24,7 +24,7 @@ from lindecay.site.place import Build
 log = logging.getLogger(__name__)
 EXP, LIN, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
 DROPS = {  # set: (our result, the paper's claim)
-    "SHD": ("protocol.shd.drop", "acc-drop-shd"),
+    "SHD": ("protocol.open.linear", "acc-drop-shd"),
     "N-MNIST": ("protocol.nmnist.drop", "acc-drop-nmnist"),
 }
 ENERGY = {  # design: (result in pJ, colour)

@@ -55,7 +55,8 @@ def extras() -> set[str]:
     words = [w for ws in PROJECT["optional-dependencies"].values() for w in ws]
     names = {re.match(r"[\w.-]+", w)[0].lower() for w in words}
     core = {re.match(r"[\w.-]+", w)[0].lower() for w in PROJECT["dependencies"]}
-    return {IMPORTED.get(n, n) for n in names - core} | {"sphinx", "IPython"}
+    names -= {*core, PROJECT["name"]}  # the extra `all` names the others
+    return {IMPORTED.get(n, n) for n in names} | {"sphinx", "IPython"}
 
 
 def light(code: str, cwd=ROOT) -> subprocess.CompletedProcess:

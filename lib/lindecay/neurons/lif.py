@@ -7,6 +7,8 @@ With law="exponential" and reset_delay=True it is `snn.Leaky`, spike by spike.
 
 import copy
 import weakref
+from collections.abc import Callable
+from typing import Any
 from warnings import warn
 
 import snntorch as snn
@@ -105,26 +107,26 @@ class LinearDecayLIF(snn.Leaky):
 
     def __init__(
         self,
-        lam=0.0,
-        threshold=1.0,
-        spike_grad=None,
+        lam: float | Tensor = 0.0,
+        threshold: float | Tensor = 1.0,
+        spike_grad: Callable[[Tensor], Tensor] | None = None,
         *,
-        law="shrink",
-        beta=1.0,
-        shift=None,
-        rounding="nearest",
-        clamp=None,
-        learn_lam=False,
-        learn_beta=False,
-        learn_threshold=False,
-        reset_delay=False,
-        detach_reset=True,
-        whole_sequence=False,
-        inplace=False,
-        recompute=False,
-        check=True,
-        **leaky,
-    ):
+        law: str = "shrink",
+        beta: float | Tensor = 1.0,
+        shift: int | None = None,
+        rounding: str = "nearest",
+        clamp: tuple[float, float] | None = None,
+        learn_lam: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        reset_delay: bool = False,
+        detach_reset: bool = True,
+        whole_sequence: bool = False,
+        inplace: bool = False,
+        recompute: bool = False,
+        check: bool = True,
+        **leaky: Any,
+    ) -> None:
         self._law = decay.law(law).name
         _used(self._law, learn_lam, learn_beta, shift)
         given = {
@@ -303,7 +305,9 @@ class LinearDecayLIF(snn.Leaky):
 
     # ---- forward
 
-    def forward(self, input_, mem=None):
+    def forward(
+        self, input_: Tensor, mem: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """One step [batch, …], or all of them [time, batch, …] if whole_sequence."""
         if mem is not None and self.init_hidden:
             raise Fault("`mem` is kept inside when init_hidden=True", found="mem=")
@@ -550,7 +554,7 @@ def _forget(dead):
     snn.SpikingNeuron.instances = kept
 
 
-def reset(net: nn.Module):
+def reset(net: nn.Module) -> None:
     """Bring every spiking layer to rest, however deep it lies.
 
     `snntorch.utils.reset` looks at the network's direct children only.

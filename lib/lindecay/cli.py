@@ -56,11 +56,11 @@ def main() -> None:
 
 
 def _how_to_get(package: str) -> str:
-    """The extra that brings a package."""
+    """The extra that brings a package, and not much more: never `all`."""
     from importlib.metadata import requires
 
     name = {"sklearn": "scikit-learn"}.get(package, package.replace("_", "-"))
-    asked = re.compile(rf"{name}\W.*extra == ['\"](\w+)['\"]", re.I)
+    asked = re.compile(rf"{name}\W.*extra == ['\"](?!all\b)(\w+)['\"]", re.I)
     extra = next(filter(None, map(asked.match, requires("lindecay") or [])), None)
     how = f'`pip install ".[{extra[1]}]"`' if extra else f"`pip install {name}`"
     return f"{how} brings it, `make setup` everything"

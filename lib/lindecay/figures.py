@@ -165,13 +165,11 @@ def drawn(
 
 def table(name: str, data: pd.DataFrame | Mapping) -> None:
     """Write NAME.csv for ```{show-table} NAME``` and display the table."""
+    display(HTML(kept(name, data).to_html(index=False)))
+
+
+def kept(name: str, data: pd.DataFrame | Mapping) -> pd.DataFrame:
+    """Write NAME.csv and display nothing: what the sliders of a figure read."""
     rows = _frame(data, _checked(name))
     write_atomic(folder() / f"{name}.csv", rows.to_csv(index=False))
-    display(HTML(rows.to_html(index=False)))
-
-
-def kept(name: str, data: pd.DataFrame | Mapping) -> None:
-    """Write NAME.csv and display nothing: what the sliders of a figure read."""
-    write_atomic(
-        folder() / f"{_checked(name)}.csv", _frame(data, name).to_csv(index=False)
-    )
+    return rows

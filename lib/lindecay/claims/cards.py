@@ -1,12 +1,11 @@
 """Assumptions for the page: one card each, with what rests on it."""
 
-import re
 from collections.abc import Mapping
 from html import escape
 
 from lindecay.claims import assumptions
 from lindecay.claims.assumptions import Assumption
-from lindecay.claims.display import MINUS
+from lindecay.claims.display import minus
 from lindecay.results import Result
 
 
@@ -35,7 +34,7 @@ def _card(a: Assumption, profile: str, results: Mapping[str, Result]) -> str:
 def _measured(a: Assumption, results: Mapping[str, Result]) -> str:
     found = [results[id] for id in a.measured if id in results]
     told = [f"{r.id} = {r.text()} {r.unit}".strip() for r in found if _short(r)]
-    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, "; ".join(told))
+    return minus("; ".join(told))
 
 
 def _short(result: Result) -> bool:

@@ -1,5 +1,6 @@
 """Claims in words: what the {claim} role and every table show."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,15 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, float):
         return f"{value:.{digits}g}".replace("-", MINUS)
     return str(value)
+
+
+def minus(text: str) -> str:
+    """A real minus sign before a digit, where no word or number goes on.
+
+    >>> minus("-0.5, 1e-05")
+    '\u22120.5, 1e-05'
+    """
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
 
 
 def _several(values: list | tuple, digits: int) -> str:

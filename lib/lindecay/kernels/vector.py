@@ -69,13 +69,8 @@ def nonzero(context, array, at):
         raise TypeError("nonzero needs a contiguous array")
 
     def emit(context, builder, signature, arguments):
-        kind = signature.args[0]
-        data = context.make_array(kind)(context, builder, arguments[0]).data
-        vector = ir.VectorType(context.get_data_type(kind.dtype), LANES)
-        size = kind.dtype.bitwidth // 8
-        value = _load(builder, data, arguments[1], 0, vector, size)
-        on = builder.fcmp_unordered("!=", value, ir.Constant(vector, None))
-        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+        value = _sixteen(context, builder, signature.args[0], *arguments)
+        return _bits(builder, _not(builder, value, ir.Constant(value.type, None)))
 
     return types.int64(array, types.intp), emit
 
@@ -87,23 +82,12 @@ def others(context, array, at, value):
         raise TypeError("others needs a contiguous array")
 
     def emit(context, builder, signature, arguments):
-        kind = signature.args[0]
-        data = context.make_array(kind)(context, builder, arguments[0]).data
-        vector = ir.VectorType(context.get_data_type(kind.dtype), LANES)
-        read = _load(builder, data, arguments[1], 0, vector, kind.dtype.bitwidth // 8)
-        wanted = _spread(builder, arguments[2], vector)
-        on = builder.fcmp_unordered("!=", read, ir.Constant(vector, None))
-        on = builder.and_(on, builder.fcmp_unordered("!=", read, wanted))
-        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+        read = _sixteen(context, builder, signature.args[0], *arguments[:2])
+        on = _not(builder, read, ir.Constant(read.type, None))
+        told = _not(builder, read, _spread(builder, arguments[2], read.type))
+        return _bits(builder, builder.and_(on, told))
 
     return types.int64(array, types.intp, array.dtype), emit
-
-
-def _spread(builder, value, vector):
-    """A vector whose lanes all are `value`."""
-    first, lanes = ir.Constant(ir.IntType(32), 0), ir.VectorType(ir.IntType(32), LANES)
-    one = builder.insert_element(ir.Constant(vector, None), value, first)
-    return builder.shuffle_vector(one, one, ir.Constant(lanes, None))
 
 
 @intrinsic
@@ -113,14 +97,35 @@ def below(context, array, at, limit):
         raise TypeError("below needs contiguous bytes")
 
     def emit(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0])
-        vector = ir.VectorType(ir.IntType(8), LANES)
-        value = _load(builder, data.data, arguments[1], 0, vector, 1)
-        limits = _spread(builder, arguments[2], vector)
-        on = builder.icmp_unsigned("<", value, limits)
-        return builder.zext(builder.bitcast(on, ir.IntType(LANES)), ir.IntType(64))
+        read = _sixteen(context, builder, signature.args[0], *arguments[:2])
+        limits = _spread(builder, arguments[2], read.type)
+        return _bits(builder, builder.icmp_unsigned("<", read, limits))
 
     return types.int64(array, types.intp, types.uint8), emit
+
+
+def _sixteen(context, builder, kind, array, at):
+    """The 16 numbers of a contiguous array from `at` on."""
+    data = context.make_array(kind)(context, builder, array).data
+    vector = ir.VectorType(context.get_data_type(kind.dtype), LANES)
+    return _load(builder, data, at, 0, vector, kind.dtype.bitwidth // 8)
+
+
+def _not(builder, one, other):
+    """Lanes of numbers that differ."""
+    return builder.fcmp_unordered("!=", one, other)
+
+
+def _bits(builder, lanes):
+    """16 lanes of one bit as a whole number."""
+    return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), ir.IntType(64))
+
+
+def _spread(builder, value, vector):
+    """A vector whose lanes all are `value`."""
+    first, lanes = ir.Constant(ir.IntType(32), 0), ir.VectorType(ir.IntType(32), LANES)
+    one = builder.insert_element(ir.Constant(vector, None), value, first)
+    return builder.shuffle_vector(one, one, ir.Constant(lanes, None))
 
 
 @intrinsic

@@ -120,14 +120,18 @@ class Resolve(SphinxPostTransform):
     def files(self, node: directives.files) -> None:
         base = self.app.builder.get_relative_uri(self.env.docname, "figures/x")
         base = base[: base.rindex("figures/")]
-        wanted = [(node["name"], kind, LABELS.get(kind)) for kind in node["kinds"]]
-        wanted += [(name, "csv", "knobs (CSV)") for name in [node.get("table")] if name]
+        wanted = [
+            (node["name"], kind, LABELS.get(kind, kind.upper()))
+            for kind in node["kinds"]
+        ]
+        if node.get("table"):
+            wanted.append((node["table"], "csv", "knobs (CSV)"))
         node["links"] = []
         for name, kind, label in wanted:
             path = self.build.figure(name, kind, self.chapter)
             if path is not None:
                 href = f"{base}figures/{path.parent.name}/{path.name}"
-                node["links"].append((href, label or kind.upper()))
+                node["links"].append((href, label))
 
     def warn(self, text: str, node: nodes.Node) -> None:
         log.warning(text, location=node, type="lindecay", subtype="unknown")

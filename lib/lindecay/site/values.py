@@ -11,6 +11,7 @@ import re
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
+from lindecay.claims.display import minus
 from lindecay.results import Result
 from lindecay.site.place import Build
 
@@ -72,7 +73,7 @@ def carried(result: Result) -> bool:
 
 def _part(result: Result, part: str, fmt: str | None) -> str:
     if not part or part == "span":
-        return _minus(_listed(result, fmt, " to " if part else " and "))
+        return minus(_listed(result, fmt, " to " if part else " and "))
     if part not in ("interval", "n", "seeds", "unit", "source", "note", "profile"):
         raise KeyError(f"{result.id} has no part {part!r}")
     found = getattr(result, part)
@@ -80,7 +81,7 @@ def _part(result: Result, part: str, fmt: str | None) -> str:
         raise KeyError(f"{result.id} was published without {part!r}")
     if part == "interval":
         ends = [result.model_copy(update={"value": v}).text(fmt) for v in found]
-        return _minus(" to ".join(ends))
+        return minus(" to ".join(ends))
     if part == "seeds":
         return ", ".join(map(str, found))
     return f"{found:,}" if isinstance(found, int) else str(found)
@@ -96,15 +97,6 @@ def _listed(result: Result, fmt: str | None, last: str) -> str:
         return result.text(fmt)
     one = [result.model_copy(update={"value": v}).text(fmt) for v in result.value]
     return last.join([", ".join(one[:-1])] * (len(one) > 1) + one[-1:])
-
-
-def _minus(text: str) -> str:
-    """A real minus sign before a digit.
-
-    >>> _minus("-0.5, 1e-05")
-    '\u22120.5, 1e-05'
-    """
-    return re.sub(r"(?<![\w.])-(?=\d)", "\u2212", text)
 
 
 def _tooltip(result: Result, mark: str) -> str:

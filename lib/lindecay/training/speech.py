@@ -37,12 +37,10 @@ class Variation:
 
 
 def vary(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:
-    """Clips uint8 [batch, T, channels], each moved along frequency and time."""
-    return varied(x, how, generator).transpose(0, 1).to(x.dtype).contiguous()
+    """Clips uint8 [batch, T, channels], each moved along frequency and time.
 
-
-def varied(x: torch.Tensor, how: Variation, generator) -> torch.Tensor:
-    """The same as the network reads them, float32 [T, batch, channels]."""
+    Returns them as the network reads them, float32 [T, batch, channels].
+    """
     batch, steps, channels = x.shape
 
     def places(size: int, shift: int, stretch: float) -> np.ndarray:
@@ -121,7 +119,7 @@ class Plan(plan.Plan):
         )
 
     def states(self, net: nn.Module, clips, idx: np.ndarray, generator) -> list:
-        return net(varied(dense(clips, idx), self.variation, generator), generator)
+        return net(vary(dense(clips, idx), self.variation, generator), generator)
 
     def loss(self, spikes: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return nn.functional.cross_entropy(spikes.sum(0) * self.gain, target)
